@@ -1,0 +1,40 @@
+"""A detector: its schema, how its raw files are laid out, its official splits and files. Plain data, no behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from pidcam.formats.layout import Layout
+from pidcam.registry import Registry
+from pidcam.schema import EventSchema
+
+
+@dataclass(frozen=True)
+class OfficialFile:
+    """A published raw file. Several generations may bear one name: `sha256` maps the size in bytes of each to its
+    checksum, or to None where only the size is known."""
+
+    name: str
+    url: str
+    sha256: dict[int, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Detector:
+    """One detector (or one data set of it).
+
+    `official_split` gives for each split the published range [start, stop) of rows within each class, counted over the
+    raw file before anything is dropped.
+    """
+
+    name: str
+    title: str
+    schema: EventSchema
+    layout: Layout
+    official_split: dict[str, tuple[int, int]] = field(default_factory=dict)
+    files: tuple[OfficialFile, ...] = ()
+
+
+# a detector is registered as a function, so that listing names builds nothing
+detectors: Registry[Callable[[], Detector]] = Registry("detector", "pidcam.detectors")

@@ -1,0 +1,156 @@
+"""Events on the host: a run of rows as NumPy arrays, images dense, as cells or as points.
+
+`EventBatch` is what readers yield, writers take, and the store is made from. `label` is the index into the schema's
+classes, -1 where the truth is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pidcam.schema import EventSchema, Image
+
+
+@dataclass(frozen=True)
+class Dense:
+    """`values` (n, channels, *shape) float32."""
+
+    values: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: np.ndarray) -> Dense:
+        return Dense(self.values[rows])
+
+    def hits(self) -> np.ndarray:
+        """(n,) number of cells with any non-zero channel."""
+        return (self.values != 0).any(axis=1).reshape(len(self), -1).sum(axis=1)
+
+    @staticmethod
+    def concat(parts: Sequence[Dense]) -> Dense:
+        return Dense(np.concatenate([p.values for p in parts]))
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Hits of n events end to end: event i owns `[offsets[i]:offsets[i+1]]`; `value` is (hits, channels) float.
+
+    `place` says where each hit is: flat C-order cell numbers (hits,) for `Cells`, coordinates (hits, axes) for `Points`.
+    """
+
+    offsets: np.ndarray
+    place: np.ndarray
+    value: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def hits(self) -> np.ndarray:
+        """(n,) number of hits of each event."""
+        return np.diff(self.offsets)
+
+    def take(self, rows: np.ndarray) -> Ragged:
+        rows = np.arange(len(self))[rows]  # accepts masks
+        counts = self.hits()[rows]
+        offsets = np.concatenate([[0], np.cumsum(counts)])
+        index = np.repeat(self.offsets[:-1][rows] - offsets[:-1], counts) + np.arange(offsets[-1])
+        return type(self)(offsets, self.place[index], self.value[index])
+
+    @classmethod
+    def concat(cls, parts: Sequence[Ragged]) -> Ragged:
+        offsets = np.concatenate([[0], np.cumsum(np.concatenate([p.hits() for p in parts]))])
+        return cls(offsets, np.concatenate([p.place for p in parts]), np.concatenate([p.value for p in parts]))
+
+
+class Cells(Ragged):
+    """Hits on a grid, as flat C-order cell numbers; cells of one event ascend and never repeat."""
+
+    @staticmethod
+    def from_dense(dense: Dense) -> Cells:
+        """Every cell with any non-zero channel becomes a hit."""
+        n, channels = dense.values.shape[:2]
+        flat = dense.values.reshape(n, channels, -1)
+        event, cell = np.nonzero((flat != 0).any(axis=1))
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(event, minlength=n))])
+        dtype = np.uint16 if flat.shape[2] <= 1 << 16 else np.uint32
+        return Cells(offsets, cell.astype(dtype), np.ascontiguousarray(flat[event, :, cell]))
+
+    def to_dense(self, image: Image) -> Dense:
+        """Zeros where there is no hit."""
+        out = np.zeros((len(self), len(image.channels), image.cells), dtype=np.float32)
+        event = np.repeat(np.arange(len(self)), self.hits())
+        out[event, :, self.place] = self.value
+        return Dense(out.reshape(len(self), *image.dense_shape))
+
+
+class Points(Ragged):
+    """Hits at float coordinates, in the unit of the image."""
+
+
+Images = Dense | Cells | Points
+
+
+@dataclass(frozen=True)
+class EventBatch:
+    """Rows of events: every array has one entry per event, `row` is the row number in the source file."""
+
+    images: dict[str, Images]
+    features: dict[str, np.ndarray]
+    targets: dict[str, np.ndarray]
+    label: np.ndarray
+    row: np.ndarray
+    file: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
+    weight: np.ndarray = field(default_factory=lambda: np.empty(0, np.float32))
+
+    def __post_init__(self) -> None:
+        # events that nobody numbered come from one file and count once
+        if not len(self.file):
+            object.__setattr__(self, "file", np.zeros(len(self.row), np.int32))
+        if not len(self.weight):
+            object.__setattr__(self, "weight", np.ones(len(self.row), np.float32))
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def _map(self, f: Callable, g: Callable) -> EventBatch:
+        columns = {k: {n: f(v) for n, v in getattr(self, k).items()} for k in ("features", "targets")}
+        scalars = {k: f(getattr(self, k)) for k in ("label", "row", "file", "weight")}
+        return EventBatch({n: g(v) for n, v in self.images.items()}, **columns, **scalars)
+
+    def take(self, rows: np.ndarray) -> EventBatch:
+        """The events at `rows`: indices or a boolean mask."""
+        return self._map(lambda a: a[rows], lambda images: images.take(rows))
+
+    def is_empty(self) -> np.ndarray:
+        """(n,) True where the event has images and none of them has a hit."""
+        hits = [images.hits() for images in self.images.values()]
+        return np.sum(hits, axis=0) == 0 if hits else np.zeros(len(self), bool)
+
+    @staticmethod
+    def concat(parts: Sequence[EventBatch]) -> EventBatch:
+        first = parts[0]
+        columns = {
+            k: {n: np.concatenate([getattr(p, k)[n] for p in parts]) for n in getattr(first, k)}
+            for k in ("features", "targets")
+        }
+        scalars = {k: np.concatenate([getattr(p, k) for p in parts]) for k in ("label", "row", "file", "weight")}
+        images = {n: type(v).concat([p.images[n] for p in parts]) for n, v in first.images.items()}  # type: ignore[arg-type]
+        return EventBatch(images, **columns, **scalars)
+
+    @staticmethod
+    def from_arrays(schema: EventSchema, images: dict[str, np.ndarray] | np.ndarray, **features: np.ndarray) -> EventBatch:
+        """Events without truth from dense arrays (n, channels, *shape), as a user hands them to `Run.predict`."""
+        if isinstance(images, np.ndarray):
+            images = {schema.images[0].name: images}
+        n = len(next(iter({**images, **features}.values())))
+        return EventBatch(
+            {k: Dense(np.asarray(v, np.float32)) for k, v in images.items()},
+            {k: np.asarray(v) for k, v in features.items()},
+            {},
+            np.full(n, -1, np.int16),
+            np.arange(n, dtype=np.int64),
+        )

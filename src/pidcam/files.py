@@ -1,0 +1,76 @@
+"""Files that are either whole or absent: written under a hidden name beside the target, renamed when complete."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pidcam.errors import ExistsError, InputError
+
+
+@contextmanager
+def atomic_path(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary path in the same folder; on success it replaces `path`, on any failure it is removed."""
+    path = Path(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield part
+            with open(part, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(part, path)
+        finally:
+            if part.is_dir():
+                shutil.rmtree(part)
+            else:
+                part.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path | str) -> Iterator[None]:
+    """Turn the operating system's refusals while writing `path` into one clear line."""
+    try:
+        yield
+    except PermissionError as error:
+        raise InputError("no permission to write here", where=error.filename or path, fix="choose another --out") from error
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            fix = "free some space or choose another --out; nothing half-written was left"
+            raise InputError("the disk is full", where=path, fix=fix) from error
+        raise
+
+
+_DISK_FULL = {28, 27, 122}  # ENOSPC, EFBIG, EDQUOT
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Atomically write text."""
+    with atomic_path(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path | str, content: Any) -> None:
+    """Atomically write indented JSON; NaN is refused because other languages cannot read it."""
+    write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path | str) -> Any:
+    """Read JSON; `InputError` says where a damaged file breaks."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError("no such file", where=path) from error
+    except ValueError as error:
+        raise InputError(f"is not valid JSON ({error})", where=path) from error
+
+
+def require_absent(path: Path | str, *, fix: str = "choose another --out, or remove it first") -> None:
+    """`ExistsError` if something is already at `path`."""
+    if Path(path).exists():
+        raise ExistsError("already exists, nothing was overwritten", where=path, fix=fix)

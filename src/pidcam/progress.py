@@ -1,0 +1,84 @@
+"""Progress on stderr: bars with the time left on a terminal, a plain line now and then when piped."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_quiet = False
+
+
+def set_quiet(quiet: bool) -> None:
+    """Switch all progress off (or on again); used by `--quiet` and by worker processes."""
+    global _quiet
+    _quiet = quiet
+
+
+class Progress:
+    """What the work reports to: `advance(n)` and `note(text)`."""
+
+    def __init__(self, description: str, total: float | None):
+        self.description, self.total, self.done = description, total, 0.0
+        self._text, self._start = "", time.monotonic()
+        self._last = self._start
+
+    def advance(self, n: float = 1) -> None:
+        self.done += n
+        self._show()
+
+    def note(self, text: str) -> None:
+        """A short live remark beside the bar, such as the current loss."""
+        self._text = text
+        self._show()
+
+    def _show(self) -> None:
+        now = time.monotonic()
+        if _quiet or now - self._last < 10:
+            return
+        self._last = now
+        left = ""
+        if self.total and self.done:
+            seconds = (now - self._start) * (self.total / self.done - 1)
+            left = f" {100 * self.done / self.total:.0f} %, {_clock(seconds)} left"
+        print(f"{self.description}:{left} {self._text}".rstrip(), file=sys.stderr, flush=True)
+
+
+class _Bar(Progress):
+    def __init__(self, description: str, total: float | None, bar, task):  # type: ignore[no-untyped-def]
+        super().__init__(description, total)
+        self._bar, self._task = bar, task
+
+    def _show(self) -> None:
+        self._bar.update(self._task, completed=self.done, note=self._text)
+
+
+def _clock(seconds: float) -> str:
+    minutes, seconds = divmod(int(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{seconds:02d}"
+
+
+@contextmanager
+def progress(description: str, total: float | None = None) -> Iterator[Progress]:
+    """`with progress("reading", n) as bar: bar.advance(k)`. Never writes to stdout."""
+    if _quiet or not sys.stderr.isatty():
+        yield Progress(description, total)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Rich
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Rich(*columns, console=Console(stderr=True)) as rich:
+        task = rich.add_task(description, total=total, note="")
+        yield _Bar(description, total, rich, task)
