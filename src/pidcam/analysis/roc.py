@@ -93,9 +93,9 @@ def delong(truth: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) 
     flags, values, weights = check_binary(truth, score, weight)
     ranked = _rank(flags, values, weights)
     area = _area(ranked)
-    square = ranked if weights is None else _rank_again(ranked, flags, weights**2)
-    variance = _spread(ranked.signal, square.signal, _below(ranked.background) - area)
-    variance += _spread(ranked.background, square.background, 1 - _below(ranked.signal) - area)
+    signal2, background2 = ranked.totals(flags, None if weights is None else weights**2)
+    variance = _spread(ranked.signal, signal2, _below(ranked.background) - area)
+    variance += _spread(ranked.background, background2, 1 - _below(ranked.signal) - area)
     return AucResult(area, float(np.sqrt(variance)), ranked.n_signal, ranked.n_background)
 
 
@@ -153,6 +153,10 @@ class _Ranked:
         result[self.order] = np.repeat(np.arange(len(self.ends)), np.diff(self.ends, prepend=0))
         return result
 
+    def totals(self, truth: BoolArray, weight: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+        """The weight of signal and of background at each distinct score."""
+        return _totals(truth, weight, self.order, self.ends)
+
 
 def _rank(truth: BoolArray, score: FloatArray, weight: FloatArray | None) -> _Ranked:
     order = np.argsort(score)
@@ -163,8 +167,38 @@ def _rank(truth: BoolArray, score: FloatArray, weight: FloatArray | None) -> _Ra
     return _Ranked(rising[ends - 1], signal, background, n_signal, len(truth) - n_signal, order, ends)
 
 
-def _rank_again(ranked: _Ranked, truth: BoolArray, weight: FloatArray) -> _Ranked:
-    signal, background = _totals(truth, weight, ranked.order, ranked.ends)
-    return _Ranked(
-        ranked.score, signal, background, ranked.n_signal, ranked.n_background, ranked.order, ranked.ends
+def _totals(
+    truth: BoolArray, weight: FloatArray | None, order: IndexArray, ends: IndexArray
+) -> tuple[FloatArray, FloatArray]:
+    is_signal = truth[order]
+    starts = np.concatenate([[0], ends[:-1]])
+    if weight is None:
+        signal = np.add.reduceat(is_signal, starts, dtype=np.float64)
+        return signal, np.diff(ends, prepend=0) - signal
+    weight = weight[order]
+    return (
+        np.add.reduceat(np.where(is_signal, weight, 0.0), starts),
+        np.add.reduceat(np.where(is_signal, 0.0, weight), starts),
     )
+
+
+def _area(ranked: _Ranked) -> float:
+    return float(np.dot(ranked.signal, _below(ranked.background)) / ranked.signal.sum())
+
+
+def _below(weight: FloatArray) -> FloatArray:
+    """The fraction of a class that lies below each distinct score, ties counting one half."""
+    return (np.cumsum(weight) - weight / 2) / weight.sum()
+
+
+def _spread(own: FloatArray, own_squared: FloatArray, deviation: FloatArray) -> float:
+    total, squares = own.sum(), own_squared.sum()
+    return float(np.dot(own_squared, deviation**2) / total**2 * _small_sample(total**2 / squares))
+
+
+def _small_sample(effective: float) -> float:
+    return effective / (effective - 1) if effective > 1 + 1e-9 else np.nan
+
+
+def _from_the_top(weight: FloatArray) -> FloatArray:
+    return np.concatenate([[0.0], np.cumsum(weight[::-1]) / weight.sum()])
