@@ -12,11 +12,14 @@ from pidcam.schema import EventSchema
 
 @dataclass(frozen=True)
 class OfficialFile:
-    """A published raw file. Several generations may bear one name: `sha256` maps the size in bytes of each to its
-    checksum, or to None where only the size is known."""
+    """A published raw file. Several generations may bear one name.
+
+    `urls` maps the name of each generation to its address, the first being the default; `sha256` maps the size in bytes
+    of each to its checksum, or to None where only the size is known.
+    """
 
     name: str
-    url: str
+    urls: dict[str, str]
     sha256: dict[int, str | None] = field(default_factory=dict)
 
 
