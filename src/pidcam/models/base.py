@@ -23,25 +23,35 @@ from pidcam.schema import EventSchema, Spec
 if TYPE_CHECKING:
     from pidcam.store.loader import Loader
     from pidcam.tasks.base import Task
-    from pidcam.training.record import Record
+    from pidcam.runs import RunDirectory
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a model is given: dense images {name: (channels, *shape)} and the names of scalar features."""
+    """What a model is given: dense images {name: (channels, *shape)} and the names of scalar features.
+
+    `channels` and `axes` name the channels and axes of every image, for features that people read.
+    """
 
     images: dict[str, tuple[int, ...]]
     features: tuple[str, ...] = ()
+    channels: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    axes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, schema: EventSchema) -> Inputs:
-        return cls({i.name: i.dense_shape for i in schema.images}, tuple(f.name for f in schema.features))
+        return cls(
+            {i.name: i.dense_shape for i in schema.images},
+            tuple(f.name for f in schema.features),
+            {i.name: tuple(c.name for c in i.channels) for i in schema.images},
+            {i.name: i.axes for i in schema.images},
+        )
 
 
 class Model(Protocol):
     """One interface for networks and trees."""
 
-    def fit(self, train: Loader, valid: Loader, task: Task, record: Record) -> None:
+    def fit(self, train: Loader, valid: Loader, task: Task, record: RunDirectory) -> None:
         """Learn from `train`, follow `valid`, write history and checkpoints to `record`; resume from its checkpoint."""
         ...
 
@@ -64,7 +74,7 @@ class Model(Protocol):
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """A registered model: its builder, typed options, what inputs it needs, and the recipe it is trained with by default.
+    """A registered model: its builder, typed options, what inputs it needs, and the recipe it is trained with.
 
     `images`: how many images it takes (None: any number, 0 too); `axes`: how many axes each must have (None: any).
     `recipe` is laid under the user's configuration: sections `transforms` and `training`.

@@ -1,0 +1,82 @@
+"""The non-zero cells of one image channel, and sums over the hits of each event.
+
+Every sum runs over the hits of one event in cell order, in float64: features do not depend on how events are batched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Integers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Hits:
+    """Hits of `n` events: `event` (hits,) ascends, `energy` (hits,) > 0 is the absolute value of the cell, `place`
+    (axes, hits) the cell index along every axis of the grid `shape`."""
+
+    n: int
+    shape: tuple[int, ...]
+    event: Integers
+    energy: Floats
+    place: Integers
+
+    @classmethod
+    def of(cls, image: np.ndarray) -> Hits:
+        """From one channel (n, *shape); cells of value zero or NaN are no hits."""
+        with np.errstate(invalid="ignore"):
+            index = np.nonzero(np.abs(image) > 0)
+        energy = np.abs(image[index]).astype(np.float64)
+        return cls(len(image), image.shape[1:], index[0], energy, np.stack(index[1:]))
+
+    def sum(self, values: Floats) -> Floats:
+        """(n,) sum of per-hit `values` over the hits of each event."""
+        return np.bincount(self.event, weights=values, minlength=self.n).astype(np.float64, copy=False)
+
+    def where(self, mask: Mask) -> Hits:
+        """Only the hits in `mask`."""
+        return Hits(self.n, self.shape, self.event[mask], self.energy[mask], self.place[:, mask])
+
+    def fraction(self, mask: Mask) -> Floats:
+        """(n,) share of the total energy that lies in the hits in `mask`."""
+        return ratio(self.sum(self.energy * mask), self.total)
+
+    @cached_property
+    def total(self) -> Floats:
+        """(n,) summed energy."""
+        return self.sum(self.energy)
+
+    @cached_property
+    def ranked(self) -> tuple[Integers, Integers]:
+        """(order, rank): hits sorted by event, then falling energy, and the rank of each sorted hit in its event.
+
+        Of equal energies the lower cell number comes first.
+        """
+        order = np.lexsort((-self.energy, self.event))
+        first = np.searchsorted(self.event, np.arange(self.n))
+        return order, np.arange(len(order)) - first[self.event[order]]
+
+    def nth(self, k: int) -> tuple[Floats, Integers]:
+        """Energy (n,) and place (axes, n) of the k-th most energetic hit; zeros where there is none."""
+        order, rank = self.ranked
+        hit = order[rank == k]
+        energy, place = np.zeros(self.n), np.zeros((len(self.shape), self.n), dtype=np.int64)
+        energy[self.event[hit]] = self.energy[hit]
+        place[:, self.event[hit]] = self.place[:, hit]
+        return energy, place
+
+    def mean(self, values: Floats, weight: Floats | None = None) -> Floats:
+        """(n,) mean of per-hit `values`, weighted by energy unless told otherwise; zero for events without weight."""
+        weight = self.energy if weight is None else weight
+        return ratio(self.sum(values * weight), self.sum(weight))
+
+
+def ratio(a: Floats, b: Floats) -> Floats:
+    """a / b, and zero where b is not above zero."""
+    return np.divide(a, b, out=np.zeros(np.broadcast(a, b).shape), where=b > 0)
