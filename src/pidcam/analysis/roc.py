@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import erfc
 
-from pidcam.analysis._check import BoolArray, FloatArray, IndexArray, check_binary
+from pidcam.analysis._check import BoolArray, FloatArray, check_binary
+from pidcam.analysis._ranking import auc_of, below, from_the_top, rank
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,29 @@ class Roc:
     thresholds: FloatArray
     n_signal: int
     n_background: int
+
+    def tpr_at(self, fpr: ArrayLike) -> FloatArray:
+        """The efficiency at given fake rates: the highest on a step, linear where tied scores make a slope."""
+        return np.interp(np.asarray(fpr, dtype=np.float64), np.maximum.accumulate(self.fpr), self.tpr)
+
+    def fpr_at(self, tpr: ArrayLike) -> FloatArray:
+        """The fake rate at given efficiencies: the lowest on a step, linear where tied scores make a slope."""
+        falling = np.maximum.accumulate(self.tpr)[::-1]
+        return -np.interp(-np.asarray(tpr, dtype=np.float64), -falling, -self.fpr[::-1])
+
+    def thin(self, points: int = 1500) -> Roc:
+        """The same curve with at most `points` + 2 points, dense in efficiency, in fake rate and in its logarithm.
+
+        No two neighbours are further apart than 3 / `points` in either fraction unless the full curve jumps so far.
+        """
+        if len(self.fpr) <= points:
+            return self
+        count = points // 3
+        tpr, fpr = np.maximum.accumulate(self.tpr), np.maximum.accumulate(self.fpr)
+        even, small = np.linspace(0, 1, count), np.geomspace(1 / self.n_background, 1, count)
+        picked = [np.searchsorted(tpr, even), np.searchsorted(fpr, even), np.searchsorted(fpr, small)]
+        keep = np.unique(np.concatenate([[0], *picked, [len(fpr) - 1]]).clip(0, len(fpr) - 1))
+        return Roc(self.fpr[keep], self.tpr[keep], self.thresholds[keep], self.n_signal, self.n_background)
 
 
 @dataclass(frozen=True)
@@ -58,10 +82,10 @@ def roc(truth: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> 
     >>> curve.fpr.tolist(), curve.tpr.tolist()
     ([0.0, 0.0, 0.5, 0.5, 1.0], [0.0, 0.5, 0.5, 1.0, 1.0])
     """
-    ranked = _rank(*check_binary(truth, score, weight))
+    ranked = rank(*check_binary(truth, score, weight))
     return Roc(
-        fpr=_from_the_top(ranked.background),
-        tpr=_from_the_top(ranked.signal),
+        fpr=from_the_top(ranked.background),
+        tpr=from_the_top(ranked.signal),
         thresholds=np.concatenate([[np.inf], ranked.score[::-1]]),
         n_signal=ranked.n_signal,
         n_background=ranked.n_background,
@@ -76,7 +100,8 @@ def auc(truth: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> 
     >>> auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.75
     """
-    return _area(_rank(*check_binary(truth, score, weight)))
+    ranked = rank(*check_binary(truth, score, weight))
+    return auc_of(ranked.signal, ranked.background)
 
 
 def delong(truth: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) -> AucResult:
@@ -91,12 +116,9 @@ def delong(truth: ArrayLike, score: ArrayLike, weight: ArrayLike | None = None) 
     (0.75, 0.3536)
     """
     flags, values, weights = check_binary(truth, score, weight)
-    ranked = _rank(flags, values, weights)
-    area = _area(ranked)
-    signal2, background2 = ranked.totals(flags, None if weights is None else weights**2)
-    variance = _spread(ranked.signal, signal2, _below(ranked.background) - area)
-    variance += _spread(ranked.background, background2, 1 - _below(ranked.signal) - area)
-    return AucResult(area, float(np.sqrt(variance)), ranked.n_signal, ranked.n_background)
+    ranked = rank(flags, values, weights)
+    area, error = area_and_error(ranked.signal, ranked.background, *ranked.squares(flags, weights))
+    return AucResult(area, error, ranked.n_signal, ranked.n_background)
 
 
 def delong_compare(
@@ -113,8 +135,19 @@ def delong_compare(
     auc_b, influence_b = influence(flags, b, weights)
     difference = auc_a - auc_b
     error = float(np.sqrt(np.sum((influence_a - influence_b) ** 2)))
-    z = 0.0 if difference == 0 else float(np.divide(difference, error))
+    with np.errstate(divide="ignore"):  # two curves without any spread, such as AUC 1 and AUC 0, differ surely
+        z = 0.0 if difference == 0 else float(np.divide(difference, error))
     return AucComparison(auc_a, auc_b, difference, error, z, float(erfc(abs(z) / np.sqrt(2))))
+
+
+def area_and_error(
+    signal: FloatArray, background: FloatArray, signal_squares: FloatArray, background_squares: FloatArray
+) -> tuple[float, float]:
+    """Return AUC and DeLong error from the sums of weights, and of their squares, at each rising distinct score."""
+    area = auc_of(signal, background)
+    variance = _spread(signal, signal_squares, below(background) - area)
+    variance += _spread(background, background_squares, 1 - below(signal) - area)
+    return area, float(np.sqrt(variance))
 
 
 def influence(truth: BoolArray, score: FloatArray, weight: FloatArray | None = None) -> tuple[float, FloatArray]:
@@ -123,72 +156,17 @@ def influence(truth: BoolArray, score: FloatArray, weight: FloatArray | None = N
     The variance of any linear combination of AUCs on the same events is the sum over events of the squared
     combination of their contributions: with one AUC that is DeLong's variance, with two his covariance.
     """
-    ranked = _rank(truth, score, weight)
-    area = _area(ranked)
+    ranked = rank(truth, score, weight)
+    area = auc_of(ranked.signal, ranked.background)
     result = np.empty(len(score))
     for flags, own, placement in (
-        (truth, ranked.signal, _below(ranked.background)),
-        (~truth, ranked.background, 1 - _below(ranked.signal)),
+        (truth, ranked.signal, below(ranked.background)),
+        (~truth, ranked.background, 1 - below(ranked.signal)),
     ):
         share = 1.0 / np.count_nonzero(flags) if weight is None else weight[flags] / own.sum()
         result[flags] = share * (placement[ranked.group[flags]] - area)
         result[flags] *= np.sqrt(_small_sample(1 / np.sum(np.broadcast_to(share, result[flags].shape) ** 2)))
     return area, result
-
-
-@dataclass(frozen=True)
-class _Ranked:
-    score: FloatArray  # distinct scores, rising
-    signal: FloatArray  # weight of signal at each
-    background: FloatArray
-    n_signal: int
-    n_background: int
-    order: IndexArray  # events by rising score
-    ends: IndexArray  # one past the last event of each distinct score, in that order
-
-    @property
-    def group(self) -> IndexArray:
-        """The distinct score that each event has."""
-        result = np.empty_like(self.order)
-        result[self.order] = np.repeat(np.arange(len(self.ends)), np.diff(self.ends, prepend=0))
-        return result
-
-    def totals(self, truth: BoolArray, weight: FloatArray | None) -> tuple[FloatArray, FloatArray]:
-        """The weight of signal and of background at each distinct score."""
-        return _totals(truth, weight, self.order, self.ends)
-
-
-def _rank(truth: BoolArray, score: FloatArray, weight: FloatArray | None) -> _Ranked:
-    order = np.argsort(score)
-    rising = score[order]
-    ends = np.append(np.flatnonzero(rising[1:] != rising[:-1]) + 1, len(rising))
-    signal, background = _totals(truth, weight, order, ends)
-    n_signal = int(np.count_nonzero(truth))
-    return _Ranked(rising[ends - 1], signal, background, n_signal, len(truth) - n_signal, order, ends)
-
-
-def _totals(
-    truth: BoolArray, weight: FloatArray | None, order: IndexArray, ends: IndexArray
-) -> tuple[FloatArray, FloatArray]:
-    is_signal = truth[order]
-    starts = np.concatenate([[0], ends[:-1]])
-    if weight is None:
-        signal = np.add.reduceat(is_signal, starts, dtype=np.float64)
-        return signal, np.diff(ends, prepend=0) - signal
-    weight = weight[order]
-    return (
-        np.add.reduceat(np.where(is_signal, weight, 0.0), starts),
-        np.add.reduceat(np.where(is_signal, 0.0, weight), starts),
-    )
-
-
-def _area(ranked: _Ranked) -> float:
-    return float(np.dot(ranked.signal, _below(ranked.background)) / ranked.signal.sum())
-
-
-def _below(weight: FloatArray) -> FloatArray:
-    """The fraction of a class that lies below each distinct score, ties counting one half."""
-    return (np.cumsum(weight) - weight / 2) / weight.sum()
 
 
 def _spread(own: FloatArray, own_squared: FloatArray, deviation: FloatArray) -> float:
@@ -198,7 +176,3 @@ def _spread(own: FloatArray, own_squared: FloatArray, deviation: FloatArray) -> 
 
 def _small_sample(effective: float) -> float:
     return effective / (effective - 1) if effective > 1 + 1e-9 else np.nan
-
-
-def _from_the_top(weight: FloatArray) -> FloatArray:
-    return np.concatenate([[0.0], np.cumsum(weight[::-1]) / weight.sum()])
