@@ -1,0 +1,168 @@
+"""How well the classes are told apart: ROC curves with bands, score distributions, the confusion matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from pidcam import analysis
+from pidcam.predictions import Predictions
+from pidcam.reports.style import (
+    INK,
+    PALE,
+    colour,
+    count,
+    label_axes,
+    line,
+    marker,
+    new_figure,
+    styled,
+    value_with_error,
+)
+from pidcam.reports.truth import Known, known, rest_name, signal_class
+
+
+@styled
+def roc(predictions: Mapping[str, Predictions], *, signal: str | None = None) -> Figure:
+    """ROC curves of several models or splits, {name: Predictions}, and the background rejection on a log scale.
+
+    Bands are 68 % pointwise from the bootstrap, AUC errors DeLong's. Of two classes one is the signal (see
+    `signal_class`); of more, each class is drawn against the rest unless `signal` names one.
+    """
+    figure = new_figure(9.2, 4.3)
+    linear, rejection = figure.subplots(1, 2)
+    classes = next(iter(predictions.values())).classes
+    signals = [signal_class(classes, signal)] if signal or len(classes) == 2 else list(classes)
+    worst = 1.0
+    for i, (name, table) in enumerate(predictions.items()):
+        events = known(table)
+        for k, wanted in enumerate(signals):
+            truth, score = events.one_against_rest(wanted)
+            if truth.all() or not truth.any():
+                continue  # a class without events here has no curve; the legend shows which were drawn
+            label = name if len(signals) == 1 else wanted if len(predictions) == 1 else f"{name}: {wanted}"
+            look = {"color": colour(k if len(signals) > 1 else i), "linestyle": line(i)}
+            worst = min(worst, _draw_roc(linear, rejection, events, truth, score, label, look))
+    linear.plot([0, 1], [0, 1], color=PALE, lw=0.8, ls=":")
+    against = rest_name(classes, signals[0]) if len(signals) == 1 else "rest"
+    front = signals[0] if len(signals) == 1 else "class"
+    label_axes(
+        linear, f"efficiency for {against} (false positive rate)", f"efficiency for {front} (true positive rate)"
+    )
+    label_axes(rejection, f"efficiency for {front}", f"rejection of {against}, 1 / efficiency")
+    linear.set(xlim=(0, 1), ylim=(0, 1.001), aspect="equal")
+    rejection.set(xlim=(0, 1), yscale="log", ylim=(1, 1 / worst))
+    n = len(linear.get_legend_handles_labels()[0])
+    linear.legend(loc="lower right", fontsize=9 if n <= 4 else 7, handlelength=2.2, borderpad=0.3)
+    return figure
+
+
+def _draw_roc(
+    linear: Axes, rejection: Axes, events: Known, truth: np.ndarray, score: np.ndarray, label: str, look: dict[str, Any]
+) -> float:
+    """Draw one curve in both panels; returns the smallest background efficiency it can speak of."""
+    area = analysis.delong(truth, score, events.weight)
+    n = f"n = {count(area.n_signal)} + {count(area.n_background)}"
+    text = f"{label}, AUC = {value_with_error(area.auc, area.error)}\n{n}"
+    band = analysis.roc_band(truth, score, events.weight)
+    linear.plot(band.at, band.value, label=text, **look)
+    linear.fill_between(band.at, band.low, band.high, color=look["color"], alpha=0.22, lw=0)
+    floor = 1 / area.n_background
+    band = analysis.roc_band(truth, score, events.weight, along="efficiency")
+    # fewer than ten background events say nothing about a rejection
+    shown = band.value * area.n_background >= 10
+    rejection.plot(band.at[shown], 1 / band.value[shown], **look)
+    top, bottom = 1 / np.maximum(band.low[shown], floor), 1 / band.high[shown]
+    rejection.fill_between(band.at[shown], bottom, top, color=look["color"], alpha=0.22, lw=0)
+    return max(floor, min(1 / (1.3 * top.max()), 0.09)) if shown.any() else 0.09
+
+
+@styled
+def scores(predictions: Mapping[str, Predictions], *, signal: str | None = None, log: bool = False) -> Figure:
+    """Score distributions per true class, {split: Predictions}: `test` (or the last) filled, the others as points.
+
+    Histograms have unit area per class and split; errors are sqrt(sum of w^2). Of more than two classes every class
+    gets a panel with its own score, against the rest.
+    """
+    classes = next(iter(predictions.values())).classes
+    signals = [signal_class(classes, signal)] if signal or len(classes) == 2 else list(classes)
+    columns = min(3, len(signals))
+    rows = -(-len(signals) // columns)
+    figure = new_figure(5.4 if columns == 1 else 3.9 * columns, 3.9 * rows if columns == 1 else 3.3 * rows)
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    filled = "test" if "test" in predictions else list(predictions)[-1]
+    bins = 25 if min(map(len, predictions.values())) < 4000 else 50
+    for panel, wanted in zip(panels, signals, strict=False):
+        for i, (split, table) in enumerate(sorted(predictions.items(), key=lambda item: item[0] != filled)):
+            _draw_scores(panel, known(table), wanted, f", {split}", i, bins)
+        label_axes(panel, f"score for {wanted}", f"fraction of events / {1 / bins:g}")
+        panel.set_xlim(0, 1)
+        if log:
+            panel.set_yscale("log")
+            panel.set_ylim(top=panel.get_ylim()[1] * 8 ** min(len(predictions), 2))
+        else:
+            panel.set_ylim(0, panel.get_ylim()[1] * 1.35)
+        many = len(predictions) > 2
+        panel.legend(ncols=1 if many else len(predictions), fontsize=8 if columns == 1 else 7, loc="upper center")
+    for panel in panels[len(signals) :]:
+        panel.set_axis_off()
+    return figure
+
+
+def _draw_scores(panel: Axes, events: Known, wanted: str, split: str, nth: int, bins: int) -> None:
+    truth, score = events.one_against_rest(wanted)
+    edges = np.linspace(0, 1, bins + 1)
+    middle = (edges[1:] + edges[:-1]) / 2
+    for k, (name, mine) in enumerate(((wanted, truth), (rest_name(events.classes, wanted), ~truth))):
+        if not mine.any():
+            continue
+        weight = np.ones(mine.sum()) if events.weight is None else events.weight[mine]
+        height, error = (
+            _histogram(score[mine], edges, weight**power) ** (1 / power) / weight.sum() for power in (1, 2)
+        )
+        label = f"{name}{split} ({count(mine.sum())})"
+        if nth == 0:
+            panel.stairs(height, edges, fill=True, color=colour(k), alpha=0.25, lw=0)
+            panel.stairs(height, edges, color=colour(k), lw=1.2, label=label)
+            panel.errorbar(middle, height, error, fmt="none", ecolor=colour(k), elinewidth=0.8)
+            continue
+        shown = height > 0
+        fill = {"markerfacecolor": "white"} if nth == 2 else {}
+        look: dict[str, Any] = {"fmt": marker(k), "ms": 3.2, "elinewidth": 0.9, **fill}
+        panel.errorbar(middle[shown], height[shown], error[shown], color=colour(k), label=label, **look)
+
+
+def _histogram(values: np.ndarray, edges: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    return np.histogram(values, edges, weights=weight)[0]
+
+
+@styled
+def confusion(predictions: Predictions) -> Figure:
+    """The confusion matrix by efficiency: each row, a true class, sums to 100 %; binomial errors, sums of weights."""
+    events = known(predictions)
+    table = analysis.confusion(events.label, events.score.argmax(axis=1), events.classes, events.weight)
+    size = len(table.classes)
+    side = 2.6 + 0.62 * max(size, 3)
+    figure = new_figure(side + 1.0, side)
+    axes = figure.subplots()
+    axes.tick_params(which="both", length=0)
+    shown = axes.imshow(100 * table.efficiency, cmap="Blues", vmin=0, vmax=100, origin="upper", aspect="equal")
+    for (i, j), share in np.ndenumerate(table.efficiency):
+        if np.isnan(share):
+            continue
+        text = f"{100 * share:.1f}" if size > 5 else f"{100 * share:.1f} ± {100 * table.efficiency_error[i, j]:.1f} %"
+        if size <= 5:
+            text += f"\n({count(float(table.counts[i, j]))})"
+        axes.text(j, i, text, ha="center", va="center", color="white" if share > 0.55 else INK, fontsize=9)
+    totals = [f"{name}\n({count(n)})" for name, n in zip(table.classes, table.counts.sum(axis=1).tolist(), strict=True)]
+    axes.set_xticks(range(size), table.classes, rotation=35 if size > 4 else 0, ha="right" if size > 4 else "center")
+    axes.set_yticks(range(size), totals)
+    axes.minorticks_off()
+    label_axes(axes, "predicted class (most probable)", "true class")
+    figure.colorbar(shown, ax=axes, shrink=0.85, label="share of the true class", format=PercentFormatter())
+    return figure

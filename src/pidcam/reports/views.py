@@ -1,0 +1,153 @@
+"""From detector images of any kind and dimension to flat pictures: projections on two axes, in physical units."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from pidcam.events import Cells, Dense, EventBatch, Images, Points
+from pidcam.reports.style import with_unit
+from pidcam.schema import Channel, Image
+
+MOST_CELLS = 400
+"""A picture has at most so many cells along an axis; finer read-outs are merged for display."""
+
+_GREEK = {"eta", "phi", "theta"}
+
+
+@dataclass(frozen=True)
+class View:
+    """One way of looking at one channel: the axes kept as rows and columns, and how values are shown.
+
+    `factor` and `unit` turn stored values into physical ones ("50 GeV" per unit is shown in GeV). Signed values (time,
+    induced charge) are not added up along a line of sight, and get a two-sided colour scale.
+    """
+
+    image: Image
+    channel: int
+    rows: int | None
+    columns: int
+    factor: float
+    unit: str
+    signed: bool
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return (1 if self.rows is None else self.image.shape[self.rows], self.image.shape[self.columns])
+
+    @property
+    def name(self) -> str:
+        return self.image.channels[self.channel].name
+
+    @property
+    def title(self) -> str:
+        """`energy`, or `energy, y-x projection` where an axis is looked along."""
+        kept = [i for i in (self.rows, self.columns) if i is not None]
+        if len(kept) == len(self.image.shape):
+            return self.name
+        return f"{self.name}, {'-'.join(self.axis(i) for i in reversed(kept))} view"
+
+    def axis(self, i: int | None) -> str:
+        if i is None:
+            return ""
+        return self.image.axes[i] if self.image.axes else f"axis {i}"
+
+    def extent(self) -> tuple[float, float, float, float]:
+        """(left, right, bottom, top): the detector's own coordinates if the image has them, else cell numbers."""
+        spans = []
+        for i, n in zip((self.columns, self.rows), reversed(self.shape), strict=True):
+            pitch = self.image.pitch[i] if self.image.pitch and i is not None else 1.0
+            # cell numbers sit in the middle of their cell; measured coordinates start at the edge
+            low = -0.5 * (not self.image.pitch) if i is None or not self.image.low else self.image.low[i]
+            spans += [low, low + pitch * n]
+        return spans[0], spans[1], spans[2], spans[3]
+
+    def axis_label(self, i: int | None) -> str:
+        if i is None:
+            return ""
+        unit = self.image.unit if self.image.pitch else "cell"
+        name = self.axis(i)
+        return with_unit(rf"$\{name}$" if name in _GREEK else name, unit)
+
+
+def views(image: Image, images: Images, *, most: int = 3) -> list[View]:
+    """Every channel of an image from every side: one view of a plane, three of a volume."""
+    axes = range(len(image.shape))
+    pairs: list[tuple[int | None, int]] = list(itertools.combinations(axes, 2)) if len(axes) > 1 else [(None, 0)]
+    signed = signed_channels(image, images)
+    return [
+        View(image, k, rows, columns, *physical(channel), signed[k])
+        for k, channel in enumerate(image.channels)
+        for rows, columns in pairs[:most]
+    ]
+
+
+def signed_channels(image: Image, images: Images) -> list[bool]:
+    """Which channels are really two-sided: an energy that noise pulls below zero here and there is not."""
+    values = images.values.swapaxes(0, 1) if isinstance(images, Dense) else images.value.T
+    return [
+        not channel.non_negative and bool(-np.minimum(each, 0).sum() > 0.02 * np.abs(each).sum())
+        for channel, each in zip(image.channels, values, strict=True)
+    ]
+
+
+def physical(channel: Channel) -> tuple[float, str]:
+    """(factor, unit): a unit such as `50 GeV` is read as fifty times GeV.
+
+    >>> physical(Channel(name="energy", unit="50 GeV"))
+    (50.0, 'GeV')
+    """
+    match = re.fullmatch(r"([0-9.]+(?:e[+-]?\d+)?)\s*([^\W\d].*)", channel.unit.strip())
+    return (float(match[1]), match[2]) if match else (1.0, channel.unit)
+
+
+def hits(images: Images, image: Image) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(event (h,), cell (h, axes), value (h, channels)) of every hit; points outside the grid are left out."""
+    if isinstance(images, Dense):
+        images = Cells.from_dense(images)
+    event = np.repeat(np.arange(len(images)), images.hits())
+    if isinstance(images, Points):
+        cell = np.floor((images.place - np.asarray(image.low)) / np.asarray(image.pitch)).astype(np.int64)
+        inside = ((cell >= 0) & (cell < image.shape)).all(axis=1)
+        return event[inside], cell[inside], images.value[inside]
+    cell = np.stack(np.unravel_index(images.place.astype(np.int64), image.shape), axis=1)
+    return event, cell, images.value
+
+
+def picture(view: View, cell: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """(rows, columns) of one event's hits, NaN where there is none: values added up along the line of sight, or the
+    largest in size where they are signed."""
+    flat, shape = _flat(view, cell)
+    x = value[:, view.channel].astype(np.float64) * view.factor
+    out = np.full(int(np.prod(shape)), np.nan)
+    if view.signed:
+        order = np.argsort(np.abs(x), kind="stable")  # the largest is written last
+        out[flat[order]] = x[order]
+    else:
+        total = np.bincount(flat, x, len(out))
+        out[np.unique(flat)] = total[np.unique(flat)]
+    return out.reshape(shape)
+
+
+def mean_picture(view: View, batch: EventBatch, mine: np.ndarray) -> np.ndarray:
+    """(rows, columns) weighted mean over the events `mine`: per event, or per hit (NaN without) for signed values."""
+    events = batch.take(mine)
+    event, cell, value = hits(events.images[view.image.name], view.image)
+    flat, shape = _flat(view, cell)
+    weight = events.weight.astype(np.float64)
+    size = int(np.prod(shape))
+    total = np.bincount(flat, value[:, view.channel] * view.factor * weight[event], size)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = total / (np.bincount(flat, weight[event], size) if view.signed else weight.sum())
+    return mean.reshape(shape)
+
+
+def _flat(view: View, cell: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+    """Flat number of the picture's cell that each hit falls in, and the picture's shape."""
+    merge = [-(-n // MOST_CELLS) for n in view.shape]
+    shape = (-(-view.shape[0] // merge[0]), -(-view.shape[1] // merge[1]))
+    row = 0 if view.rows is None else cell[:, view.rows] // merge[0]
+    return row * shape[1] + cell[:, view.columns] // merge[1], shape
