@@ -1,0 +1,107 @@
+"""Event batches <-> Arrow IPC files: one record batch a file, read back as views on the mapped file.
+
+Columns: `label` int16 (index into the schema's classes), `weight` float32, `file` int32 (index into the manifest's
+sources), `row` int64, `feature.<name>` and `target.<name>` float32, and for each image `image.<name>`:
+dense   fixed_size_list<float32>[channels x cells]
+cells   large_list<struct<cell: uint16 | uint32, value: fixed_size_list<float32>[channels]>>
+points  large_list<struct<position: fixed_size_list<float32>[axes], value: fixed_size_list<float32>[channels]>>
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+from pyarrow import ipc
+
+from pidcam.errors import DataError
+from pidcam.events import Cells, Dense, EventBatch, Images, Points, Ragged
+from pidcam.files import atomic_path
+from pidcam.schema import EventSchema, Image
+from pidcam.store.manifest import Shard
+
+META = b"pidcam"
+
+
+def write_shard(path: Path, batch: EventBatch, meta: dict[str, Any] | None = None) -> Shard:
+    """Write `batch` atomically; the same events give the same bytes."""
+    columns: dict[str, pa.Array] = {
+        "label": pa.array(batch.label, pa.int16()),
+        "weight": pa.array(batch.weight, pa.float32()),
+        "file": pa.array(batch.file, pa.int32()),
+        "row": pa.array(batch.row, pa.int64()),
+    }
+    for kind in ("feature", "target"):
+        for name, values in getattr(batch, f"{kind}s").items():
+            columns[f"{kind}.{name}"] = pa.array(values, pa.float32())
+    columns |= {f"image.{name}": _to_arrow(images) for name, images in batch.images.items()}
+    record = pa.record_batch(columns).replace_schema_metadata({META: json.dumps(meta or {})})
+    with atomic_path(path) as part:
+        with ipc.new_file(str(part), record.schema) as writer:
+            writer.write_batch(record)
+        checksum, size = file_checksum(part), part.stat().st_size
+    return Shard(file=path.name, events=len(batch), bytes=size, checksum=checksum)
+
+
+def read_shard(path: Path, schema: EventSchema) -> EventBatch:
+    """The events of one shard as views on the mapped file; nothing is read until it is touched."""
+    record = _open(path)
+    images = {i.name: _from_arrow(record.column(f"image.{i.name}"), i) for i in schema.images}
+    features = {c.name: record.column(f"feature.{c.name}").to_numpy() for c in schema.features}
+    targets = {c.name: record.column(f"target.{c.name}").to_numpy() for c in schema.targets}
+    scalars = {name: record.column(name).to_numpy() for name in ("label", "row", "file", "weight")}
+    return EventBatch(images, features, targets, **scalars)
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """The `meta` that `write_shard` was given."""
+    content: dict[str, Any] = json.loads(_open(path).schema.metadata[META])
+    return content
+
+
+def file_checksum(path: Path) -> str:
+    """xxh3-128 of the whole file, as hex."""
+    digest = xxhash.xxh3_128()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 22):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _open(path: Path) -> pa.RecordBatch:
+    try:
+        return ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+    except FileNotFoundError as error:
+        raise DataError("a shard of the store is missing", where=path, fix="prepare the store again") from error
+    except pa.ArrowInvalid as error:
+        raise DataError("a shard of the store is damaged", where=path, fix="prepare the store again") from error
+
+
+def _rows(values: np.ndarray) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1), pa.float32()), int(np.prod(values.shape[1:])))
+
+
+def _to_arrow(images: Images) -> pa.Array:
+    if isinstance(images, Dense):
+        return _rows(images.values)
+    points = isinstance(images, Points)
+    place = _rows(images.place) if points else pa.array(images.place)
+    hits = pa.StructArray.from_arrays([place, _rows(images.value)], ["position" if points else "cell", "value"])
+    return pa.LargeListArray.from_arrays(pa.array(images.offsets, pa.int64()), hits)
+
+
+def _from_arrow(column: pa.Array, image: Image) -> Images:
+    if isinstance(column, pa.FixedSizeListArray):
+        return Dense(column.values.to_numpy().reshape(-1, *image.dense_shape))
+    hits = column.values
+    value = hits.field("value").values.to_numpy().reshape(len(hits), len(image.channels))
+    kind: type[Ragged]
+    if hits.type.field(0).name == "cell":
+        kind, place = Cells, hits.field("cell").to_numpy()
+    else:
+        kind, place = Points, hits.field("position").values.to_numpy().reshape(len(hits), len(image.shape))
+    return kind(column.offsets.to_numpy(), place, value)  # type: ignore[return-value]

@@ -1,0 +1,81 @@
+"""A prepared store, opened: memory-mapped events by split."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from pidcam.errors import DataError, UnknownNameError
+from pidcam.events import EventBatch
+from pidcam.schema import EventSchema
+from pidcam.store.kernels import densify
+from pidcam.store.manifest import Manifest, read_manifest
+from pidcam.store.shards import file_checksum, read_shard
+
+
+class Store:
+    """Opens the store at `path`; nothing but the manifest is read until events are asked for."""
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        self.manifest: Manifest = read_manifest(self.path)
+
+    @property
+    def schema(self) -> EventSchema:
+        return self.manifest.event_schema
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        return tuple(self.manifest.shards)
+
+    @cached_property
+    def _shards(self) -> dict[str, list[EventBatch]]:
+        return {}
+
+    def shards(self, split: str) -> list[EventBatch]:
+        """The shards of a split as mapped event batches, in order; empty shards are left out."""
+        if split not in self.manifest.shards:
+            raise UnknownNameError("split", split, self.splits, where=self.path)
+        if split not in self._shards:
+            wanted = [s for s in self.manifest.shards[split] if s.events]
+            self._shards[split] = [read_shard(self.path / s.file, self.schema) for s in wanted]
+            for shard, batch in zip(wanted, self._shards[split], strict=True):
+                if len(batch) != shard.events:
+                    raise DataError(f"holds {len(batch)} events, expected {shard.events}", where=self.path / shard.file)
+        return self._shards[split]
+
+    def events(self, split: str, rows: np.ndarray | slice | None = None) -> EventBatch:
+        """Events of a split in stored order (already shuffled): all, or those at `rows`."""
+        parts = self.shards(split)
+        if not parts:
+            return read_shard(self.path / self.manifest.shards[split][0].file, self.schema)
+        if rows is None:
+            return EventBatch.concat(parts)
+        rows = np.arange(self.manifest.events(split))[rows]
+        edges = np.concatenate([[0], np.cumsum([len(p) for p in parts])])
+        which = np.searchsorted(edges, rows, side="right") - 1
+        taken = [parts[k].take(rows[which == k] - edges[k]) for k in np.unique(which)]
+        if not taken:
+            return parts[0].take(rows)
+        order = np.argsort(np.concatenate([np.flatnonzero(which == k) for k in np.unique(which)]))
+        return EventBatch.concat(taken).take(order)
+
+    def to_numpy(self, split: str) -> dict[str, np.ndarray]:
+        """A split as plain arrays: dense images (n, channels, *shape), features, targets, `label`, `weight`, `row`."""
+        batch = self.events(split)
+        arrays: dict[str, np.ndarray] = {}
+        for image in self.schema.images:
+            out = np.zeros((len(batch), len(image.channels), image.cells), np.float32)
+            every = np.arange(len(batch))
+            densify(batch.images[image.name], image, every, every, out)
+            arrays[image.name] = out.reshape(len(batch), *image.dense_shape)
+        return arrays | batch.features | batch.targets | {k: getattr(batch, k) for k in ("label", "weight", "file", "row")}
+
+    def verify(self) -> None:
+        """Compare every shard with its checksum; `DataError` names the first that differs."""
+        for shards in self.manifest.shards.values():
+            for shard in shards:
+                if file_checksum(self.path / shard.file) != shard.checksum:
+                    raise DataError("differs from its checksum", where=self.path / shard.file, fix="prepare the store again")

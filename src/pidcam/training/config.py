@@ -1,0 +1,53 @@
+"""The resolved configuration of a run: which store, task, model, transforms and recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from pidcam.config import merge, parse
+from pidcam.models.base import ModelEntry, models
+from pidcam.schema import EventSchema, Spec
+from pidcam.tasks.base import Task, tasks
+from pidcam.training.options import TrainingOptions
+
+DEFAULT_MODEL = "resnet"
+DEFAULT_TASK = "classify"
+
+
+class Named(Spec):
+    """A registered thing with its options, which are checked by the thing itself."""
+
+    model_config = {"extra": "allow"}
+
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return dict(self.model_extra or {})
+
+
+class RunConfig(Spec):
+    """`task` and `model` are `{name: ..., option: ...}`; `transforms` a list of such."""
+
+    store: str
+    task: Named = Named(name=DEFAULT_TASK)
+    model: Named = Named(name=DEFAULT_MODEL)
+    transforms: list[dict[str, Any]] = Field(default_factory=list)
+    training: TrainingOptions = TrainingOptions()
+
+    @property
+    def entry(self) -> ModelEntry:
+        return models[self.model.name]
+
+    def build_task(self, schema: EventSchema) -> Task:
+        kind = tasks[self.task.name]
+        return kind(schema, parse(kind.Options, self.task.options, where=f"task '{self.task.name}'"))
+
+
+def resolve(store: str, given: dict[str, Any]) -> RunConfig:
+    """The model's own recipe with what the user gave laid over it; every name and key is checked."""
+    name = given.get("model", {}).get("name", DEFAULT_MODEL)
+    config = merge({"task": {"name": DEFAULT_TASK}, "model": {"name": name}}, models[name].recipe)
+    return parse(RunConfig, merge(config, {**given, "store": store}))

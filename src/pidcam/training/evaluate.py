@@ -1,0 +1,52 @@
+"""Model + loader -> predictions. The only road by which any score is made, in training and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from pidcam.batch import Batch
+from pidcam.models.base import Model
+from pidcam.predictions import Predictions
+from pidcam.tasks.base import Task
+
+
+class Collector:
+    """Gathers raw outputs and truth batch by batch, and turns them into `Predictions`."""
+
+    def __init__(self, task: Task, files: tuple[str, ...] = ()):
+        self.task, self.files = task, files
+        self.outputs: dict[str, list[np.ndarray]] = {name: [] for name in task.outputs}
+        self.truth: dict[str, list[np.ndarray]] = {name: [] for name in ("label", "weight", "event")}
+        self.spectators: dict[str, list[np.ndarray]] = {}
+
+    def add(self, outputs: dict[str, np.ndarray], batch: Batch, *, spectators: bool = True) -> None:
+        for name, values in self.outputs.items():
+            values.append(outputs[name])
+        for name, values in self.truth.items():
+            values.append(getattr(batch, name).numpy(force=True))
+        for name, column in {**batch.features, **batch.targets}.items() if spectators else ():
+            self.spectators.setdefault(name, []).append(column.numpy(force=True))
+
+    def predictions(self) -> Predictions:
+        outputs = {name: np.concatenate(values) for name, values in self.outputs.items()}
+        truth = {name: np.concatenate(values) for name, values in self.truth.items()}
+        return Predictions(
+            classes=self.task.selection.names,
+            files=self.files,
+            label=truth["label"],
+            weight=truth["weight"],
+            file=truth["event"][:, 0],
+            row=truth["event"][:, 1],
+            columns=self.task.columns(outputs),
+            spectators={name: np.concatenate(values) for name, values in self.spectators.items()},
+        )
+
+
+def predict(model: Model, batches: Iterable[Batch], task: Task, files: tuple[str, ...] = ()) -> Predictions:
+    """Predictions of all batches, in their order."""
+    collector = Collector(task, files)
+    for batch in batches:
+        collector.add(model.predict(batch), batch)
+    return collector.predictions()

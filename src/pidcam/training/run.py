@@ -1,0 +1,173 @@
+"""A run, loaded: the model with everything it needs to score new events the way it was validated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pidcam.batch import Batch
+from pidcam.config import load_yaml, parse
+from pidcam.errors import DataError, InputError
+from pidcam.events import EventBatch
+from pidcam.files import read_json
+from pidcam.models.base import Model
+from pidcam.predictions import Predictions
+from pidcam.runs import RunDirectory
+from pidcam.schema import EventSchema
+from pidcam.store.loader import Loader, batch_from_events
+from pidcam.store.store import Store
+from pidcam.tasks.base import Task
+from pidcam.training.config import RunConfig
+from pidcam.training.evaluate import predict
+from pidcam.training.torch_model import TorchModel
+from pidcam.transforms.base import Transform, build_transforms
+
+BATCH_SIZE = 512
+
+
+class Run:
+    """One run directory with its task, transforms and model.
+
+    `schema` describes the events as they come from store or raw file, before the transforms.
+    """
+
+    def __init__(self, directory: RunDirectory, config: RunConfig, schema: EventSchema, changes: list[Transform]):
+        self.directory, self.config, self.schema, self.transforms = directory, config, schema, changes
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.task: Task = config.build_task(schema)
+        torch.manual_seed(config.training.seed)
+        built = config.entry(schema, self.task.outputs, config.model.options)
+        torch_made = isinstance(built, torch.nn.Module)
+        self.model: Model = TorchModel(built, config.training, self.device) if torch_made else built
+
+    @classmethod
+    def load(cls, path: Path | str) -> Run:
+        """The fitted run at `path`. Raises `InputError` if there is none or its training has not finished."""
+        directory = RunDirectory.open(path)
+        about = directory.about
+        if about.get("state") != "trained":
+            fix = "call the same train command again to finish it"
+            raise InputError("its training has not finished", where=path, fix=fix)
+        config = parse(RunConfig, load_yaml(directory.path / "config.yaml"), where=directory.path / "config.yaml")
+        schema = parse(EventSchema, about.get("schema", {}), where=directory.path / "run.json")
+        run = cls(directory, config, schema, build_transforms(config.transforms, schema, {}))
+        if (trained := tuple(about.get("classes", ()))) != run.classes:
+            raise DataError(
+                f"classes are {', '.join(trained)} in run.json, {', '.join(run.classes)} in config.yaml", where=path
+            )
+        run.model.load(directory.path / "model")
+        return run
+
+    @property
+    def path(self) -> Path:
+        return self.directory.path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names in the order of the model's labels."""
+        return self.task.selection.names
+
+    @property
+    def about(self) -> dict[str, Any]:
+        return self.directory.about
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        return self.directory.history
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Per split, as `evaluate` wrote them."""
+        path = self.path / "metrics.json"
+        if not path.exists():
+            raise InputError("has not been evaluated", where=self.path, fix=f"run: pidcam evaluate {self.path}")
+        content: dict[str, Any] = read_json(path)
+        return content
+
+    def store(self) -> Store:
+        """The store the run was trained on; `DataError` if it is not the same any more."""
+        store = Store(self.config.store)
+        if store.manifest.fingerprint != self.about["split_fingerprint"]:
+            raise DataError(f"is not the store that '{self.name}' was trained on: its split differs", where=store.path)
+        return store
+
+    def loader(self, store: Store, split: str, *, training: bool = False, limit: int | None = None) -> Loader:
+        """Batches of one split as the model wants them; shuffled and augmented only for training."""
+        options = self.config.training
+        return Loader(
+            store,
+            split,
+            selection=self.task.selection,
+            batch_size=options.batch_size if training else BATCH_SIZE,
+            shuffle=training,
+            seed=options.seed,
+            limit=limit,
+            change=lambda batch, generator: self.change(batch, generator, training=training),
+            device=self.device,
+        )
+
+    def change(self, batch: Batch, generator: torch.Generator | None = None, *, training: bool = False) -> Batch:
+        """Apply the transforms; augmentations only in training."""
+        generator = generator or torch.Generator().manual_seed(0)
+        for transform in self.transforms:
+            if training or not transform.augmentation:
+                batch = transform(batch, self.schema, generator)
+        return batch
+
+    def predict(
+        self, images: EventBatch | dict[str, np.ndarray] | np.ndarray, *, batch_size: int = BATCH_SIZE, **features: Any
+    ) -> Predictions:
+        """Score events that are in memory.
+
+        images: (n, channels, *shape) in the units of the raw files, or {image name: array} where there are several;
+        features by name, (n,). Raises `DataError` if a shape is not the model's.
+        """
+        events = images
+        if not isinstance(events, EventBatch):
+            events = EventBatch.from_arrays(self.schema, events, **features)
+        self._check(events)
+        every = np.arange(len(events))
+        parts = (events.take(every[i : i + batch_size]) for i in range(0, len(events), batch_size))
+        return self.predict_batches(batch_from_events(part, self.schema) for part in parts)
+
+    def predict_batches(self, batches: Iterable[Batch], files: tuple[str, ...] = ()) -> Predictions:
+        """Score raw (untransformed) batches, in their order."""
+
+        def changed() -> Iterator[Batch]:
+            for batch in batches:
+                yield self.change(batch.to(self.device))
+
+        return predict(self.model, changed(), self.task, files)
+
+    def _check(self, events: EventBatch) -> None:
+        if not len(events):
+            raise DataError("no events to predict")
+        for image in self.schema.images:
+            given = events.images.get(image.name)
+            if given is None:
+                raise DataError(f"image '{image.name}' is missing", where=f"run '{self.name}'")
+            shape = getattr(given, "values", np.empty((0, *image.dense_shape))).shape[1:]
+            if shape != image.dense_shape:
+                raise DataError(
+                    f"image '{image.name}' has shape {shape} per event, the model takes {image.dense_shape}",
+                    where=f"run '{self.name}'",
+                    fix="channels come first: np.moveaxis(images, -1, 1) turns channel-last images",
+                )
+        for feature in self.schema.features:
+            if feature.name not in events.features:
+                raise DataError(f"feature '{feature.name}' is missing", where=f"run '{self.name}'")
+
+
+def load_run(path: Path | str) -> Run:
+    """Open the fitted run at `path`: `load_run(path).predict(images)`."""
+    return Run.load(path)
+
+

@@ -1,0 +1,36 @@
+"""`prepare`: raw files -> a store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pidcam.config import parse
+from pidcam.detectors.base import detectors
+from pidcam.store.plan import PrepareOptions
+from pidcam.store.prepare import prepare_store
+from pidcam.store.store import Store
+
+QUICK_LIMIT = 500
+
+
+def prepare(
+    detector: str,
+    files: Sequence[Path | str],
+    out: Path | str,
+    *,
+    workers: int | None = None,
+    quick: bool = False,
+    **options: Any,
+) -> Store:
+    """Mix, split and store the raw `files` of `detector` in the folder `out`; returns the opened store.
+
+    `options` are those of `PrepareOptions`: split, seed, keep_empty, keep_duplicates, drop_bad, allow_one_class, limit.
+    The order of the files does not matter. Called again it finishes what was stopped, or opens what is there. `quick`
+    keeps at most 500 events per class.
+    """
+    if quick:
+        options.setdefault("limit", QUICK_LIMIT)
+    parsed = parse(PrepareOptions, options, where="prepare")
+    return prepare_store(detectors[detector](), [Path(f) for f in files], Path(out), parsed, workers=workers)

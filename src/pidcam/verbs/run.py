@@ -1,0 +1,98 @@
+"""`run`: a recipe, from raw files to a report, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pidcam.analysis import AucComparison, delong_compare
+from pidcam.config import merge
+from pidcam.errors import InputError
+from pidcam.predictions import Predictions
+from pidcam.recipes.base import Recipe, load_recipe, recipes
+from pidcam.store.store import Store
+from pidcam.training.run import Run
+from pidcam.verbs.evaluate import evaluate
+from pidcam.verbs.prepare import prepare
+from pidcam.verbs.report import report
+from pidcam.verbs.train import train
+
+
+@dataclass(frozen=True)
+class RecipeResult:
+    """What a recipe made; `comparisons` are paired, on the test events, each model against the reference."""
+
+    recipe: Recipe
+    store: Store
+    runs: list[Run]
+    metrics: dict[str, dict[str, Any]]
+    comparisons: dict[str, AucComparison]
+    report: Path
+
+
+def run(
+    recipe: str | Path,
+    files: Sequence[Path | str] = (),
+    *,
+    stores: Path | str = "stores",
+    runs: Path | str = "runs",
+    models: Sequence[str] = (),
+    set: Sequence[str] = (),
+    quick: bool = False,
+) -> RecipeResult:
+    """Prepare, train, evaluate and report what `recipe` (a name, or a YAML file) says.
+
+    `files` replace the recipe's raw files; `models` picks some of its models; `set` are `key.sub=value` for all of them.
+    What is finished already is taken as it is, what was stopped goes on; nothing is overwritten.
+    """
+    said = load_recipe(Path(recipe)) if str(recipe).endswith((".yaml", ".yml")) else recipes[str(recipe)]
+    chosen = [m for m in said.models if not models or m.name in models]
+    if missing := [m for m in models if m not in {x.name for x in said.models}]:
+        known = ", ".join(m.name for m in said.models)
+        raise InputError(f"recipe '{said.name}' has no model '{missing[0]}'", fix=f"it has: {known}")
+    suffix = "-quick" if quick else ""
+    store = prepare(
+        said.detector, files or _find(said), Path(stores) / f"{said.name}{suffix}", quick=quick, **said.prepare
+    )
+    done, metrics = [], {}
+    for model in chosen:
+        config = merge({"model": {"name": model.name}}, model.config)
+        out = Path(runs) / f"{said.name}-{model.name}{suffix}"
+        fitted = train(store.path, out, config=config, set=set, quick=quick)
+        metrics[model.name] = fitted.metrics if (out / "metrics.json").exists() else evaluate(fitted)
+        done.append(fitted)
+    comparisons = compare_with_reference(done, said.reference, chosen_names=[m.name for m in chosen])
+    page = report([r.path for r in done], out=Path(runs) / f"{said.name}{suffix}.html", comparisons=comparisons)
+    return RecipeResult(said, store, done, metrics, comparisons, page)
+
+
+def compare_with_reference(
+    runs: Sequence[Run], reference: str | None, *, chosen_names: Sequence[str]
+) -> dict[str, AucComparison]:
+    """Paired DeLong on the test events of every binary model against the reference."""
+    if reference not in chosen_names:
+        return {}
+    tests = {
+        name: Predictions.load(r.path / "predictions" / "test.parquet") for name, r in zip(chosen_names, runs, strict=True)
+    }
+    base = tests.pop(str(reference))
+    if len(base.classes) != 2:
+        return {}
+    signal = f"p_{base.classes[-1]}"
+    truth = base.label == 1
+    return {
+        name: delong_compare(truth, p.columns[signal], base.columns[signal], base.weight) for name, p in tests.items()
+    }
+
+
+def _find(recipe: Recipe) -> list[Path]:
+    found = [path for pattern in recipe.files for path in sorted(Path().glob(pattern))]
+    if not found:
+        raise InputError(
+            f"no file matches {', '.join(recipe.files)}",
+            where=f"recipe '{recipe.name}'",
+            fix=f"give the raw files: pidcam run {recipe.name} FILES..., or fetch them: pidcam download {recipe.detector}",
+        )
+    return found

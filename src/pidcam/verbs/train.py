@@ -1,0 +1,106 @@
+"""`train`: a store, a task and a model -> a fitted run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from pidcam.config import dump_yaml, load_yaml, merge, overrides
+from pidcam.errors import DataError, ExistsError
+from pidcam.files import require_absent
+from pidcam.runs import RunDirectory, provenance
+from pidcam.store.store import Store
+from pidcam.training.config import resolve
+from pidcam.training.run import Run
+from pidcam.transforms.base import build_transforms, describe_transforms
+
+QUICK: dict[str, Any] = {"training": {"epochs": 2, "limit": 1000}}
+
+
+def train(
+    store: Path | str,
+    out: Path | str,
+    *,
+    model: str | None = None,
+    task: str | None = None,
+    config: Path | str | dict[str, Any] | None = None,
+    set: list[str] | tuple[str, ...] = (),
+    quick: bool = False,
+) -> Run:
+    """Fit `model` (default: resnet) to the training split of `store`, following its validation split.
+
+    The model's own recipe comes first, over it `config` (a YAML file or a mapping), `model`, `task`, and `set` (`key.sub=value`).
+    Called again with the same configuration it goes on from the last checkpoint, or returns the finished run. `quick`
+    cuts examples and epochs for a smoke run. Raises `ExistsError` if `out` holds anything else.
+    """
+    out = Path(out)
+    opened = Store(store)
+    given = config if isinstance(config, dict) else load_yaml(config) if config else {}
+    for section, name in (("model", model), ("task", task)):
+        if name:
+            given = merge(given, {section: {"name": name}})
+    given = merge(given, overrides(set))
+    if quick:
+        given = merge(given, QUICK)
+    resolved = resolve(str(opened.path.resolve()), given)
+    changes = build_transforms(resolved.transforms, opened.schema, opened.manifest.statistics)
+    resolved = resolved.model_copy(update={"transforms": describe_transforms(changes)})
+
+    directory = RunDirectory(out)
+    run = Run(directory, resolved, opened.schema, changes)
+    if not _claim(directory, run, opened):
+        return Run.load(out)
+    loaders = [
+        run.loader(opened, split, training=training, limit=resolved.training.limit)
+        for split, training in (("train", True), ("valid", False))
+    ]
+    for loader in loaders:
+        _require_all_classes(loader.labels, run, loader.splits[0], opened)
+    start = time.perf_counter()
+    run.model.fit(loaders[0], loaders[1], run.task, directory)
+    directory.update(fit_seconds=directory.about.get("fit_seconds", round(time.perf_counter() - start, 3)))
+    run.model.save(out / "model")
+    directory.update(state="trained", parameters=run.model.parameters_count())
+    return run
+
+
+def _claim(directory: RunDirectory, run: Run, store: Store) -> bool:
+    """Make the directory ours; False if the run in it is the one asked for and finished."""
+    text = dump_yaml(run.config)
+    if (directory.path / "run.json").exists():
+        earlier = RunDirectory.open(directory.path)
+        # the store may have moved; what identifies it is its split
+        told = {**load_yaml(directory.path / "config.yaml"), "store": run.config.store}
+        if dump_yaml(told) != text or earlier.about.get("split_fingerprint") != store.manifest.fingerprint:
+            raise ExistsError(
+                "holds a run of another configuration or store; nothing was overwritten",
+                where=directory.path,
+                fix="choose another --out, or remove it first",
+            )
+        return bool(earlier.about.get("state") != "trained")
+    require_absent(directory.path)
+    directory.create()
+    directory.write_config(text)
+    directory.update(
+        state="training",
+        **provenance(),
+        detector=store.manifest.detector,
+        schema=store.schema.model_dump(mode="json"),
+        classes=list(run.classes),
+        split=store.manifest.split,
+        split_seed=store.manifest.seed,
+        split_fingerprint=store.manifest.fingerprint,
+        device=str(run.device),
+    )
+    return True
+
+
+def _require_all_classes(labels: Any, run: Run, split: str, store: Store) -> None:
+    missing = [name for i, name in enumerate(run.classes) if i not in labels]
+    if missing:
+        raise DataError(
+            f"the {split} split has no event of class '{missing[0]}'",
+            where=store.path,
+            fix="prepare it with events of every class, or select classes with task.classes=[...]",
+        )
