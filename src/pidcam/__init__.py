@@ -1,1 +1,52 @@
+"""pidcam: from raw detector images to a particle-identification model that a physicist can trust.
+
+Every verb of the command line is a function here: `pidcam.prepare(...)`, `pidcam.train(...)`, `pidcam.evaluate(...)`.
+Nothing heavy is imported before it is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0.dev0"
+
+if TYPE_CHECKING:
+    from pidcam.predictions import Predictions as Predictions
+    from pidcam.store.loader import Loader as Loader
+    from pidcam.store.store import Store as Store
+    from pidcam.training.run import Run as Run
+    from pidcam.training.run import load_run as load_run
+    from pidcam.verbs.evaluate import evaluate as evaluate
+    from pidcam.verbs.list import list_things as list
+    from pidcam.verbs.predict import predict as predict
+    from pidcam.verbs.prepare import prepare as prepare
+    from pidcam.verbs.report import report as report
+    from pidcam.verbs.run import run as run
+    from pidcam.verbs.train import train as train
+
+_PUBLIC = {
+    "Loader": "pidcam.store.loader",
+    "Predictions": "pidcam.predictions",
+    "Run": "pidcam.training.run",
+    "Store": "pidcam.store.store",
+    "evaluate": "pidcam.verbs.evaluate",
+    "list": "pidcam.verbs.list:list_things",
+    "load_run": "pidcam.training.run",
+    "predict": "pidcam.verbs.predict",
+    "prepare": "pidcam.verbs.prepare",
+    "report": "pidcam.verbs.report",
+    "run": "pidcam.verbs.run",
+    "train": "pidcam.verbs.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'pidcam' has no attribute '{name}'")
+    module, _, attribute = _PUBLIC[name].partition(":")
+    return getattr(import_module(module), attribute or name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_PUBLIC])

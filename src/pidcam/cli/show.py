@@ -1,0 +1,81 @@
+"""How the result of each verb looks on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pidcam.cli.tables import console, duration, show_table, show_wrote, with_error
+
+if TYPE_CHECKING:
+    from pidcam.store.store import Store
+    from pidcam.training.run import Run
+    from pidcam.verbs.predict import Predicted
+    from pidcam.verbs.run import RecipeResult
+
+
+def show_store(store: Store) -> None:
+    """Every event of the input, by class: where it went."""
+    manifest, accounting = store.manifest, store.manifest.accounting
+    columns = ["class", "read", *accounting.kept, *(f"dropped: {reason}" for reason in accounting.dropped)]
+    parts = (accounting.read, *accounting.kept.values(), *accounting.dropped.values())
+    rows = [[name, *(part.get(name, 0) for part in parts)] for name in accounting.read]
+    rows.append(["all", *(sum(part.values()) for part in parts)])
+    show_table(columns, rows, title=f"{manifest.detector}: {manifest.split}, seed {manifest.seed}")
+    size = sum(s.bytes for shards in manifest.shards.values() for s in shards)
+    console().print(f"{size / 1e6:.1f} MB, images stored as {', '.join(f'{k}: {v}' for k, v in manifest.storage.items())}")
+    show_wrote("store", store.path, f"pidcam train {store.path}")
+
+
+def show_training(run: Run) -> None:
+    """The last epoch and where the model is."""
+    history, about = run.history, run.about
+    if history:
+        best = about.get("best_epoch")
+        keep = [row for row in history if row["epoch"] == best] + history[-1:]
+        names = ["epoch", "train_loss", "valid_loss", "valid_accuracy", "valid_auc", "samples_per_second"]
+        names = [n for n in names if n in history[-1]]
+        show_table(names, [[row.get(n) for n in names] for row in keep], title=f"{run.name}: best and last epoch")
+    facts = [f"{about['parameters']:,} parameters", f"fitted in {duration(about.get('fit_seconds'))}"]
+    if "precision" in about:
+        facts.append(f"trained in {about['precision']}")
+    console().print(", ".join(facts))
+    show_wrote("run", run.path, f"pidcam evaluate {run.path}")
+
+
+def show_metrics(metrics: Mapping[str, Mapping[str, Any]], seconds: Mapping[str, float | None]) -> None:
+    """One row per model, accuracy and AUC with errors per split."""
+    splits = list(dict.fromkeys(split for m in metrics.values() for split in m))
+    columns = ["model", *(f"{split} {what}" for what in ("accuracy", "AUC") for split in splits)]
+    rows: list[list[Any]] = []
+    for name, of in metrics.items():
+        row = [name]
+        for key in ("accuracy", "auc"):
+            row += [with_error(of.get(s, {}).get(key), of.get(s, {}).get(f"{key}_error")) for s in splits]
+        rows.append(row)
+    if seconds:
+        columns.append("fit time")
+        rows = [[*row, duration(seconds.get(row[0]))] for row in rows]
+    show_table(columns, rows)
+
+
+def show_predicted(result: Predicted) -> None:
+    dropped = f", {result.dropped:,} bad events left out" if result.dropped else ""
+    console().print(f"{result.events:,} events{dropped}")
+    show_wrote("predictions", result.out, "read it with pandas, polars, ROOT or pidcam.Predictions.load")
+
+
+def show_recipe(result: RecipeResult) -> None:
+    """The table a recipe ends with."""
+    from rich.text import Text
+
+    seconds = {name: r.about.get("fit_seconds") for name, r in zip(result.metrics, result.runs, strict=True)}
+    show_metrics(result.metrics, seconds)
+    for name, c in result.comparisons.items():
+        line = (
+            f"test AUC of {name} - {result.recipe.reference}: {c.difference:+.4f} ± {c.error:.4f} "
+            f"(paired DeLong, z = {c.z:+.1f})"
+        )
+        console().print(Text(line))
+    best = max(result.runs, key=lambda r: result.metrics[r.config.model.name].get("valid", {}).get("auc") or 0)
+    show_wrote("report", result.report, f"pidcam predict {best.path} FILES... --out predictions.parquet")

@@ -1,0 +1,64 @@
+"""Results as tables on the terminal; plain text when piped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def console() -> Console:
+    """Wide enough not to break lines when piped."""
+    out = Console(highlight=False)
+    return out if out.is_terminal else Console(highlight=False, width=160)
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
+    """Numbers are set flush right."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for index, name in enumerate(columns):
+        numbers = all(isinstance(r[index], int | float) or r[index] is None for r in rows)
+        table.add_column(name, justify="right" if numbers and rows else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*[_text(value) for value in row])
+    console().print(table)
+
+
+def show_wrote(what: str, path: object, then: str) -> None:
+    """The last two lines of every verb: where it is, and what to do next."""
+    out = console()
+    out.print(f"[bold]{what}[/]: {path}", soft_wrap=True)
+    out.print(f"next: {then}", soft_wrap=True, markup=False)
+
+
+def with_error(value: float | None, error: float | None, digits: int = 4) -> str:
+    """`0.8104 ± 0.0021`; a dash where there is no value."""
+    if value is None:
+        return "–"
+    return f"{value:.{digits}f}" + (f" ± {error:.{digits}f}" if error is not None else "")
+
+
+def duration(seconds: float | None) -> str:
+    """`1 min 25 s`."""
+    if seconds is None:
+        return "–"
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes)} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_text(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value))
+    return str(value)
