@@ -3,12 +3,12 @@
 `layer_table` stays in `pidcam.reports.layers`: it needs torch, which nothing else here does.
 """
 
+from pidcam.reports.data import class_counts, spectra
 from pidcam.reports.drawing import description, structure
-from pidcam.reports.history import history
 from pidcam.reports.images import mean_images, sample_images
 from pidcam.reports.performance import confusion, roc, scores
-from pidcam.reports.spectra import class_counts, spectra
-from pidcam.reports.style import save, style
+from pidcam.reports.style import save
+from pidcam.reports.training import history
 
 __all__ = [
     "class_counts",
@@ -22,5 +22,4 @@ __all__ = [
     "scores",
     "spectra",
     "structure",
-    "style",
 ]
