@@ -1,0 +1,77 @@
+"""What each figure of a run shows, in words: its caption, and the text for those who cannot see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pidcam.reports.inline import Picture
+
+
+@dataclass(frozen=True)
+class FigureView:
+    """A picture with a heading, a caption, and a text `alt` that replaces it."""
+
+    picture: Picture
+    title: str
+    caption: str
+    alt: str
+
+
+# name: (heading, caption, what a reader who cannot see it is told)
+CAPTIONS = {
+    "roc": (
+        "ROC",
+        "Left: signal efficiency against background efficiency. Right: background rejection against signal efficiency. "
+        "Bands: 68 % pointwise intervals from the bootstrap; AUC errors by DeLong; n counts signal + background.",
+        "ROC curves and background rejection with error bands",
+    ),
+    "scores": (
+        "Scores",
+        "Score distributions per true class, test events filled and training events as points; "
+        "where the two differ beyond their errors, the model is overtrained.",
+        "histograms of the score per true class, test against training events",
+    ),
+    "confusion": (
+        "Confusion matrix",
+        "Share of each true class (rows) predicted as each class (columns), with binomial errors and events.",
+        "confusion matrix of true against predicted class",
+    ),
+    "history": (
+        "Training history",
+        "Loss, accuracy and AUC after every step of training; bands are statistical; the dotted line marks the lowest "
+        "validation loss.",
+        "training and validation loss, accuracy and AUC against training step",
+    ),
+    "sample_images": (
+        "Sample images",
+        "Single events of each class, every channel; cells without a hit are left blank.",
+        "a sheet of detector images of single events, a row per class",
+    ),
+    "mean_images": (
+        "Mean images",
+        "Mean image of each class and the plain difference between classes.",
+        "mean detector image per class and their difference",
+    ),
+    "spectra": (
+        "Spectra",
+        "Summed channel values and hits per event, each class with unit area; error bars are statistical.",
+        "histograms per class of summed channel values and of hits per event",
+    ),
+    "class_counts": (
+        "Events per class",
+        "Number of events of each class in each split.",
+        "bar chart of the number of events per class and split",
+    ),
+    "structure": (
+        "Model",
+        "Layers from top to bottom with output shape and number of parameters; a stack stands for equal blocks.",
+        "drawing of the layers of the model with their shapes and parameters",
+    ),
+}
+
+
+def figure_view(name: str, picture: Picture, subject: str = "") -> FigureView:
+    """The picture with its standard words; `subject` (the model's name) is told in the alt text."""
+    plain = name.replace("_", " ").replace("-", " ").capitalize()
+    title, caption, alt = CAPTIONS.get(name, (plain, plain + ".", plain))
+    return FigureView(picture, title, caption, f"{subject}: {alt}" if subject else alt[0].upper() + alt[1:])

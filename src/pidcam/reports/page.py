@@ -1,0 +1,178 @@
+"""One self-contained HTML page for one run or several: what was done, how well it works, what to worry about.
+
+The page opens from a file in any browser, loads nothing from anywhere, and says the same without JavaScript.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+import pidcam
+from pidcam.reports.captions import FigureView, figure_view
+from pidcam.reports.inline import Picture, data_address
+from pidcam.reports.style import count, value_with_error
+from pidcam.reports.worries import worries
+
+_FOLDER = Path(__file__).parent / "templates"
+_METRICS = {"auc": "AUC", "accuracy": "accuracy"}
+WIDE_PIXELS = 900
+_SPLITS = ("test", "valid", "train")
+CITATION = f"pidcam {pidcam.__version__}: particle identification with imaging detectors (The pidcam developers)."
+
+
+@dataclass(frozen=True)
+class RunView:
+    """One run as the page shows it; everything but the name may be missing.
+
+    `metrics` is {split: what `Task.metrics` gives}: `n`, `n_per_class`, `auc`, `auc_error`, `accuracy` ...; `figures`
+    maps `roc`, `scores`, `history`, ... (see `captions`) to a figure, PNG path, PNG bytes or `FigureView`; `about`
+    holds versions, git commit, seed and the like; `seconds` is the time of the fit; `commands` reproduce this run.
+    """
+
+    name: str
+    title: str = ""
+    metrics: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    history: Sequence[Mapping[str, Any]] = ()
+    figures: Mapping[str, Picture | FigureView] = field(default_factory=dict)
+    config_yaml: str = ""
+    about: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
+    parameters: int | None = None
+    commands: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class DataView:
+    """The data of all runs on the page: raw files {name: events}, counts {split: {class: events}}, how it was split."""
+
+    detector: str = ""
+    files: Mapping[str, int | None] = field(default_factory=dict)
+    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    split: str = ""
+    fingerprint: str = ""
+    notes: Sequence[str] = ()
+
+
+def render_page(
+    runs: Sequence[RunView],
+    *,
+    title: str,
+    data: DataView | None = None,
+    comparisons: Sequence[str] = (),
+    warnings: Sequence[str] = (),
+    commands: Sequence[str] = (),
+    figures: Mapping[str, Picture | FigureView] | None = None,
+    about: Mapping[str, Any] | None = None,
+    citation: str = CITATION,
+) -> str:
+    """Return the page as HTML text, to be written as UTF-8.
+
+    `comparisons` are lines such as "default - reference: difference of AUC 0.003 +- 0.002"; `warnings` come before
+    those found in the runs themselves (`worries`); `commands` reproduce everything; `figures` are of all runs together
+    (data, overlaid ROC curves), those of a single run are in its `RunView`.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"count": count, "duration": duration}
+    return environment.get_template("page.html.j2").render(
+        title=title,
+        css=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
+        data=data,
+        classes=list(dict.fromkeys(name for split in data.counts.values() for name in split)) if data else [],
+        runs=[_run_context(run) for run in runs],
+        table=result_table(runs),
+        comparisons=comparisons,
+        warnings=_all_warnings(runs, warnings),
+        commands=commands,
+        figures=_figures(figures or {}, ""),
+        about=about or {},
+        citation=citation,
+    )
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """Header (metric, split) pairs and a row per run: name, title, parameters, fit time, a text per header."""
+
+    columns: list[tuple[str, str]]
+    rows: list[tuple[RunView, list[str]]]
+
+
+def result_table(runs: Sequence[RunView]) -> ResultTable:
+    """Every metric known of any run, test split first, each value with its error where it has one."""
+    known = {(m, s) for run in runs for s, values in run.metrics.items() for m, v in values.items() if v is not None}
+    metrics = [m for m in _METRICS if any((m, s) in known for s in _SPLITS)] or ["loss"]
+    columns = [(m, s) for m in metrics for s in _SPLITS if (m, s) in known]
+    rows = [(run, [_cell(run.metrics.get(split, {}), metric) for metric, split in columns]) for run in runs]
+    return ResultTable([(_METRICS.get(metric, metric), split) for metric, split in columns], rows)
+
+
+def _cell(values: Mapping[str, Any], metric: str) -> str:
+    value, error = values.get(metric), values.get(f"{metric}_error")
+    return "—" if value is None else value_with_error(value, error or 0.0).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _all_warnings(runs: Sequence[RunView], warnings: Sequence[str]) -> list[tuple[str, str]]:
+    """(run name or "", sentence), each sentence once where all runs share it."""
+    found = [("", sentence) for sentence in warnings]
+    per_run = {run.title or run.name: [*run.warnings, *worries(run.metrics, run.history)] for run in runs}
+    for sentence in dict.fromkeys(s for sentences in per_run.values() for s in sentences):
+        names = [name for name, sentences in per_run.items() if sentence in sentences]
+        found += [("", sentence)] if len(names) == len(runs) else [(name, sentence) for name in names]
+    return found
+
+
+def _run_context(run: RunView) -> dict[str, Any]:
+    return {
+        "view": run,
+        "headline": headline(run),
+        "figures": _figures(run.figures, f"{run.title or run.name} ({headline(run)})"),
+    }
+
+
+def headline(run: RunView) -> str:
+    """The one sentence a supervisor reads: the result on events that the model never saw."""
+    split = next((s for s in _SPLITS if s in run.metrics), None)
+    if split is None:
+        return "not evaluated yet"
+    values = run.metrics[split]
+    known = [key for key in (*_METRICS, "loss") if values.get(key) is not None]
+    parts = [f"{_METRICS.get(key, key)} {_cell(values, key)}" for key in known if key != "loss" or len(known) == 1]
+    seen = {"test": "test events", "valid": "validation events", "train": "events it was trained on"}[split]
+    return f"{', '.join(parts)} on {count(values['n'])} {seen}" if parts and "n" in values else ", ".join(parts)
+
+
+def _figures(figures: Mapping[str, Picture | FigureView], subject: str) -> list[dict[str, Any]]:
+    out = []
+    for name, given in figures.items():
+        view = given if isinstance(given, FigureView) else figure_view(name, given, subject)
+        address, width, height = data_address(view.picture)
+        # what is made of several panels needs the width of the page to be read
+        wide = width >= WIDE_PIXELS or width > 1.6 * height
+        size = {"width": width, "height": height, "wide": wide}
+        out.append({"name": name, "view": view, "address": Markup(address), **size})
+    return out
+
+
+def duration(seconds: float | None) -> str:
+    """`42 s`, `3 min 20 s`, `2 h 05 min`."""
+    if seconds is None:
+        return "—"
+    if seconds < 99.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 100:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
