@@ -142,7 +142,9 @@ class EventBatch:
         return EventBatch(images, **columns, **scalars)
 
     @staticmethod
-    def from_arrays(schema: EventSchema, images: dict[str, np.ndarray] | np.ndarray, **features: np.ndarray) -> EventBatch:
+    def from_arrays(
+        schema: EventSchema, images: dict[str, np.ndarray] | np.ndarray, **features: np.ndarray
+    ) -> EventBatch:
         """Events without truth from dense arrays (n, channels, *shape), as a user hands them to `Run.predict`."""
         if isinstance(images, np.ndarray):
             images = {schema.images[0].name: images}

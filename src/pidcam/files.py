@@ -38,7 +38,9 @@ def writing(path: Path | str) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise InputError("no permission to write here", where=error.filename or path, fix="choose another --out") from error
+        raise InputError(
+            "no permission to write here", where=error.filename or path, fix="choose another --out"
+        ) from error
     except OSError as error:
         if error.errno in _DISK_FULL:
             fix = "free some space or choose another --out; nothing half-written was left"

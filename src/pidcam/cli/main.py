@@ -36,7 +36,9 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def _main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None: ...
 
 
@@ -79,8 +81,12 @@ def prepare_command(
         bool, typer.Option("--drop-bad", help="Drop and count events with NaN or forbidden values.")
     ] = False,
     allow_one_class: Annotated[bool, typer.Option("--allow-one-class", help="Accept files of a single class.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many events per class.", show_default=False)] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes (default: all cores).", show_default=False)] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many events per class.", show_default=False)
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes (default: all cores).", show_default=False)
+    ] = None,
     quick: Quick = False,
 ) -> Shown:
     """Mix, split, shuffle and store raw files, sparse; every event is accounted for."""
@@ -107,7 +113,9 @@ def train_command(
     store: Annotated[Path, typer.Argument(help="Store made by prepare.")],
     assignments: Assignments = None,
     out: Out = None,
-    model: Annotated[str | None, typer.Option("--model", "-m", help="See: pidcam list models. [default: resnet]")] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help="See: pidcam list models. [default: resnet]")
+    ] = None,
     task: Annotated[str | None, typer.Option("--task", help="See: pidcam list tasks. [default: classify]")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="YAML laid over the model's recipe.")] = None,
     quick: Quick = False,

@@ -23,7 +23,9 @@ def show_store(store: Store) -> None:
     rows.append(["all", *(sum(part.values()) for part in parts)])
     show_table(columns, rows, title=f"{manifest.detector}: {manifest.split}, seed {manifest.seed}")
     size = sum(s.bytes for shards in manifest.shards.values() for s in shards)
-    console().print(f"{size / 1e6:.1f} MB, images stored as {', '.join(f'{k}: {v}' for k, v in manifest.storage.items())}")
+    console().print(
+        f"{size / 1e6:.1f} MB, images stored as {', '.join(f'{k}: {v}' for k, v in manifest.storage.items())}"
+    )
     show_wrote("store", store.path, f"pidcam train {store.path}")
 
 

@@ -102,7 +102,9 @@ class Loader:
     def _load(self, order: np.ndarray, number: int) -> Batch:
         events = order[number * self.batch_size : (number + 1) * self.batch_size]
         which = np.searchsorted(self._edges, events, side="right") - 1
-        places = [(self._shards[k], events[which == k] - self._edges[k], np.flatnonzero(which == k)) for k in np.unique(which)]
+        places = [
+            (self._shards[k], events[which == k] - self._edges[k], np.flatnonzero(which == k)) for k in np.unique(which)
+        ]
         n = len(events)
 
         def column(get: Callable[[EventBatch], np.ndarray], dtype: type) -> torch.Tensor:
@@ -133,7 +135,9 @@ def _hits(image: Image, places: list) -> SparseImage:  # type: ignore[type-arg]
         raise DataError(f"image '{image.name}' is stored dense and has no hits", fix="prepare it with storage: cells")
     hits: Ragged = type(parts[0]).concat(parts).take(np.argsort(np.concatenate([slots for *_, slots in places])))
     place = hits.place if hits.place.ndim == 2 else np.stack(np.unravel_index(hits.place, image.shape), 1)
-    return SparseImage(torch.from_numpy(hits.offsets), torch.from_numpy(place), torch.from_numpy(hits.value), image.shape)
+    return SparseImage(
+        torch.from_numpy(hits.offsets), torch.from_numpy(place), torch.from_numpy(hits.value), image.shape
+    )
 
 
 def batch_from_events(batch: EventBatch, schema: EventSchema) -> Batch:

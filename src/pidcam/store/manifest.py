@@ -85,7 +85,9 @@ class Manifest(Spec):
 def read_manifest(store: Path) -> Manifest:
     """The manifest of the store at `store`; one clear line if there is no complete store of a known layout."""
     if not store.is_dir():
-        raise InputError("no such store", where=store, fix="make one with: pidcam prepare DETECTOR FILES... --out STORE")
+        raise InputError(
+            "no such store", where=store, fix="make one with: pidcam prepare DETECTOR FILES... --out STORE"
+        )
     if not (store / NAME).exists():
         started = (store / "request.json").exists()
         what = "is an unfinished store" if started else f"is not a store (it has no {NAME})"
@@ -95,7 +97,9 @@ def read_manifest(store: Path) -> Manifest:
     layout = content.get("layout") if isinstance(content, dict) else None
     if layout != LAYOUT:
         raise DataError(
-            f"has store layout {layout}, this pidcam reads {LAYOUT}", where=store, fix="prepare it again from the raw files"
+            f"has store layout {layout}, this pidcam reads {LAYOUT}",
+            where=store,
+            fix="prepare it again from the raw files",
         )
     return parse(Manifest, content, where=store / NAME)
 

@@ -55,7 +55,9 @@ def prepare_store(
             if not (out / NAME).exists():
                 _prepare(detector, files, sources, out, split, options, workers, executor)
     except Timeout:
-        raise InputError("another prepare is working here", where=out, fix="wait for it, or choose another --out") from None
+        raise InputError(
+            "another prepare is working here", where=out, fix="wait for it, or choose another --out"
+        ) from None
     (out / ".lock").unlink(missing_ok=True)
     return Store(out)
 
@@ -87,7 +89,9 @@ def _claim(out: Path, request: dict[str, str]) -> None:
     if out.exists() and any(p.name != ".lock" for p in out.iterdir()):
         earlier = read_json(out / "request.json") if (out / "request.json").exists() else None
         if earlier is None:
-            raise ExistsError("already exists and is not a store; nothing was overwritten", where=out, fix="choose another --out")
+            raise ExistsError(
+                "already exists and is not a store; nothing was overwritten", where=out, fix="choose another --out"
+            )
         if earlier != request:
             what = "a finished" if (out / NAME).exists() else "an unfinished"
             raise ExistsError(
@@ -130,7 +134,13 @@ def _prepare(
     plan.require_classes(options.allow_one_class)
 
     gathers = [
-        Gather(out / f"{name}-{number:05d}.arrow", tuple(p.out for p in pieces), *plan.locate(events), schema, name == "train")
+        Gather(
+            out / f"{name}-{number:05d}.arrow",
+            tuple(p.out for p in pieces),
+            *plan.locate(events),
+            schema,
+            name == "train",
+        )
         for name in split.names
         for number, events in enumerate(plan.shards(name))
     ]
@@ -147,7 +157,8 @@ def _prepare(
         detector=detector.name,
         event_schema=schema,
         storage={
-            i.name: "points" if i.storage == "points" else "dense" if i.name in dense else "cells" for i in schema.images
+            i.name: "points" if i.storage == "points" else "dense" if i.name in dense else "cells"
+            for i in schema.images
         },
         sources=tuple(sources),
         split=split.text,

@@ -23,7 +23,11 @@ class Split(Spec):
     @property
     def text(self) -> str:
         if self.method == "official":
-            return "official (" + ", ".join(f"{n} {a}:{b}" for n, (a, b) in zip(self.names, self.ranges, strict=True)) + ")"
+            return (
+                "official ("
+                + ", ".join(f"{n} {a}:{b}" for n, (a, b) in zip(self.names, self.ranges, strict=True))
+                + ")"
+            )
         return "/".join(f"{f:g}" for f in self.fractions) + " stratified"
 
     @classmethod
@@ -31,7 +35,9 @@ class Split(Spec):
         """From what a user writes: `official`, or fractions such as `0.8/0.1/0.1` (train/valid/test)."""
         if text == "official":
             if not official:
-                raise ConfigError("this detector has no official split", where="--split", fix="give fractions: 0.8/0.1/0.1")
+                raise ConfigError(
+                    "this detector has no official split", where="--split", fix="give fractions: 0.8/0.1/0.1"
+                )
             return cls(method="official", names=tuple(official), ranges=tuple(official.values()))
         try:
             fractions = tuple(float(part) for part in text.split("/"))

@@ -71,11 +71,15 @@ class Store:
             every = np.arange(len(batch))
             densify(batch.images[image.name], image, every, every, out)
             arrays[image.name] = out.reshape(len(batch), *image.dense_shape)
-        return arrays | batch.features | batch.targets | {k: getattr(batch, k) for k in ("label", "weight", "file", "row")}
+        return (
+            arrays | batch.features | batch.targets | {k: getattr(batch, k) for k in ("label", "weight", "file", "row")}
+        )
 
     def verify(self) -> None:
         """Compare every shard with its checksum; `DataError` names the first that differs."""
         for shards in self.manifest.shards.values():
             for shard in shards:
                 if file_checksum(self.path / shard.file) != shard.checksum:
-                    raise DataError("differs from its checksum", where=self.path / shard.file, fix="prepare the store again")
+                    raise DataError(
+                        "differs from its checksum", where=self.path / shard.file, fix="prepare the store again"
+                    )

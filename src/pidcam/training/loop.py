@@ -56,9 +56,7 @@ class _Fit:
     def __init__(self, model: TorchModel, task: Task, record: RunDirectory, options: TrainingOptions, steps: int):
         self.model, self.task, self.record, self.options = model, task, record, options
         self.optimiser = build_optimiser(model.module, options.optimiser)
-        name, direction = (
-            (options.monitor.name, options.monitor.direction) if options.monitor else self.task.monitor
-        )
+        name, direction = (options.monitor.name, options.monitor.direction) if options.monitor else self.task.monitor
         self.monitor: str = name
         self.direction: Literal["min", "max"] = direction
         self.average = _Average(model.module, options.ema) if options.ema else None

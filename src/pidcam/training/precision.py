@@ -22,7 +22,9 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager:  #
     return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
-def probe_precision(module: torch.nn.Module, batch: Batch, loss: Callable[[dict, Batch], torch.Tensor]) -> dict[str, float]:  # type: ignore[type-arg]
+def probe_precision(
+    module: torch.nn.Module, batch: Batch, loss: Callable[[dict, Batch], torch.Tensor]
+) -> dict[str, float]:  # type: ignore[type-arg]
     """Seconds of a forward and backward pass by precision: median of three after one to warm up, on a copy."""
     seconds = {}
     for precision in ("fp32", "bf16"):

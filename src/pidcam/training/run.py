@@ -169,5 +169,3 @@ class Run:
 def load_run(path: Path | str) -> Run:
     """Open the fitted run at `path`: `load_run(path).predict(images)`."""
     return Run.load(path)
-
-

@@ -1,1 +1,53 @@
-def write_figures(*a): pass
+"""The figures of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import nn
+
+from pidcam import reports
+from pidcam.predictions import Predictions
+from pidcam.reports.layers import layer_table
+from pidcam.store.store import Store
+from pidcam.training.run import Run
+
+SAMPLE = 2000
+"""Events from which sample and mean images are made."""
+
+
+def write_figures(run: Run, store: Store, predictions: Mapping[str, Predictions], out: Path) -> None:
+    """History, structure, ROC, scores, confusion and images of a run, as PNG and PDF in the folder `out`."""
+    figures = {
+        "structure": structure_figure(run, store),
+        "roc": reports.roc(predictions),
+        "scores": reports.scores(predictions),
+    }
+    if run.history:
+        step = "tree" if not isinstance(_module(run), nn.Module) else "epoch"
+        sizes = {split: len(p) for split, p in predictions.items() if split in ("train", "valid")}
+        figures["history"] = reports.history(run.history, n=sizes, step=step)
+    shown = "test" if "test" in predictions else next(iter(predictions))
+    figures["confusion"] = reports.confusion(predictions[shown])
+    if store.schema.images:
+        sample = store.events(store.splits[0], slice(0, SAMPLE))
+        figures["sample_images"] = reports.sample_images(sample, store.schema)
+        figures["mean_images"] = reports.mean_images(sample, store.schema)
+    for name, figure in figures.items():
+        reports.save(figure, out / name)
+
+
+def structure_figure(run: Run, store: Store):  # type: ignore[no-untyped-def]
+    """A drawing of the model, from the shapes that one batch takes on its way through."""
+    module = _module(run)
+    entry = run.config.entry
+    if not isinstance(module, nn.Module):
+        facts = {"inputs": ", ".join(i.name for i in store.schema.images), **run.config.model.options}
+        return reports.description(entry.title, {**facts, "parameters": run.model.parameters_count()})
+    batch = next(iter(run.loader(store, store.splits[0], limit=2)))
+    return reports.structure(layer_table(module, batch), title=run.config.model.name)
+
+
+def _module(run: Run) -> object:
+    return getattr(run.model, "module", None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,18 @@ class RecipeResult:
     metrics: dict[str, dict[str, Any]]
     comparisons: dict[str, AucComparison]
     report: Path
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "recipe": self.recipe.name,
+            "store": str(self.store.path),
+            "runs": {name: str(r.path) for name, r in zip(self.metrics, self.runs, strict=True)},
+            "metrics": self.metrics,
+            "fit_seconds": {n: r.about.get("fit_seconds") for n, r in zip(self.metrics, self.runs, strict=True)},
+            "reference": self.recipe.reference,
+            "comparisons": {name: asdict(c) for name, c in self.comparisons.items()},
+            "report": str(self.report),
+        }
 
 
 def run(
@@ -64,7 +76,12 @@ def run(
         metrics[model.name] = fitted.metrics if (out / "metrics.json").exists() else evaluate(fitted)
         done.append(fitted)
     comparisons = compare_with_reference(done, said.reference, chosen_names=[m.name for m in chosen])
-    page = report([r.path for r in done], out=Path(runs) / f"{said.name}{suffix}.html", comparisons=comparisons)
+    page = report(
+        [r.path for r in done],
+        out=Path(runs) / f"{said.name}{suffix}.html",
+        comparisons=comparisons,
+        reference=said.reference,
+    )
     return RecipeResult(said, store, done, metrics, comparisons, page)
 
 
@@ -75,7 +92,8 @@ def compare_with_reference(
     if reference not in chosen_names:
         return {}
     tests = {
-        name: Predictions.load(r.path / "predictions" / "test.parquet") for name, r in zip(chosen_names, runs, strict=True)
+        name: Predictions.load(r.path / "predictions" / "test.parquet")
+        for name, r in zip(chosen_names, runs, strict=True)
     }
     base = tests.pop(str(reference))
     if len(base.classes) != 2:

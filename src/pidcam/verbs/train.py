@@ -88,6 +88,8 @@ def _claim(directory: RunDirectory, run: Run, store: Store) -> bool:
         detector=store.manifest.detector,
         schema=store.schema.model_dump(mode="json"),
         classes=list(run.classes),
+        files={s.name: s.rows for s in store.manifest.sources},
+        accounting=store.manifest.accounting.model_dump(mode="json"),
         split=store.manifest.split,
         split_seed=store.manifest.seed,
         split_fingerprint=store.manifest.fingerprint,

@@ -1,0 +1,130 @@
+"""`predict`: a fitted run and new events -> a table of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pidcam.deploy.tables import table_writer
+from pidcam.detectors.base import detectors
+from pidcam.errors import InputError
+from pidcam.events import EventBatch
+from pidcam.files import require_absent
+from pidcam.formats.checks import check_events
+from pidcam.formats.layout import formats
+from pidcam.predictions import Predictions
+from pidcam.progress import progress
+from pidcam.schema import EventSchema
+from pidcam.store.loader import Loader, batch_from_events
+from pidcam.store.store import Store
+from pidcam.training.run import BATCH_SIZE, Run
+
+ROWS = 16 * BATCH_SIZE
+"""Events that are read and written at once."""
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """How many events went into the table `out`, and how many bad ones were left out."""
+
+    out: Path
+    events: int
+    dropped: int
+
+
+def predict(
+    run: Path | str | Run,
+    inputs: Path | str | Sequence[Path | str],
+    out: Path | str,
+    *,
+    overwrite: bool = False,
+    drop_bad: bool = False,
+) -> Predicted:
+    """Score raw files of the run's detector, or one store (all its splits), into `out` (.parquet, .h5 or .root).
+
+    Columns: `file`, `row`, `label` (truth, where the input has it), `weight`, `p_<class>`, then features and targets.
+    Memory is bounded whatever the input. Raises `MismatchError` for events of another schema or class order,
+    `ExistsError` if `out` exists, unless `overwrite`; `DataError` for bad events, unless `drop_bad`.
+    """
+    run = run if isinstance(run, Run) else Run.load(run)
+    paths = [Path(inputs)] if isinstance(inputs, str | Path) else [Path(p) for p in inputs]
+    out = Path(out)
+    if not overwrite:
+        require_absent(out, fix="pass --overwrite to replace it, or choose another --out")
+    if not paths:
+        raise InputError("nothing to predict", fix="give raw files or a store")
+    source = _from_store(run, paths[0]) if paths[0].is_dir() and len(paths) == 1 else _from_files(run, paths, drop_bad)
+    total = next(source)
+    assert isinstance(total, int)
+    events = dropped = 0
+    with table_writer(out) as write, progress("predicting", total) as bar:
+        for part in source:
+            assert isinstance(part, _Part)
+            if len(part.predictions):
+                write(part.predictions)
+            events += len(part.predictions)
+            dropped += part.dropped
+            bar.advance(len(part.predictions) + part.dropped)
+        if not events:
+            raise InputError("no good event to predict", where=paths[0])
+    return Predicted(out, events, dropped)
+
+
+@dataclass(frozen=True)
+class _Part:
+    predictions: Predictions
+    dropped: int = 0
+
+
+def _from_store(run: Run, path: Path) -> Iterator[int | _Part]:
+    store = Store(path)
+    run.schema.require_same_inputs(store.schema, where=str(path))
+    run.schema.require_same_classes(store.schema, where=str(path))
+    names = tuple(s.name for s in store.manifest.sources)
+    yield sum(store.manifest.events(split) for split in store.splits)
+    for split in store.splits:
+        if store.manifest.events(split):
+            loader = Loader(store, split, batch_size=BATCH_SIZE, device=run.device)
+            table = run.task.selection.table(store.schema)
+            for batch in loader:
+                yield _Part(run.predict_batches([_relabelled(batch, table)], names))
+
+
+def _relabelled(batch, table):  # type: ignore[no-untyped-def]
+    """Truth as the task names it: events of classes that the task does not know are scored too, without truth."""
+    from dataclasses import replace
+
+    import torch
+
+    return replace(batch, label=torch.from_numpy(np.append(table, -1)[batch.label.numpy(force=True)]))
+
+
+def _from_files(run: Run, paths: list[Path], drop_bad: bool) -> Iterator[int | _Part]:
+    detector = detectors[run.about["detector"]]()
+    run.schema.require_same_inputs(detector.schema, where=f"detector '{detector.name}'")
+    names = tuple(p.name for p in paths)
+    readers = [formats[detector.layout.format].reader(p, detector.layout, detector.schema, truth=False) for p in paths]
+    yield sum(len(r) for r in readers)
+    table = np.append(run.task.selection.table(detector.schema), -1)
+    for number, (path, reader) in enumerate(zip(paths, readers, strict=True)):
+        with reader:
+            step = max(reader.step, 1)
+            step = step * max(1, ROWS // step)
+            for start in range(0, len(reader), step):
+                batch = reader.read(start, min(start + step, len(reader)))
+                good = check_events(batch, detector.schema, where=path, drop_bad=drop_bad)
+                yield _score(run, batch.take(good), detector.schema, number, names, table, int((~good).sum()))
+
+
+def _score(
+    run: Run, batch: EventBatch, schema: EventSchema, file: int, names: tuple[str, ...], table: np.ndarray, dropped: int
+) -> _Part:
+    batch = EventBatch(
+        batch.images, batch.features, batch.targets, table[batch.label], batch.row, np.full(len(batch), file, np.int32)
+    )
+    every = np.arange(len(batch))
+    parts = (batch.take(every[i : i + BATCH_SIZE]) for i in range(0, max(len(batch), 1), BATCH_SIZE))
+    return _Part(run.predict_batches((batch_from_events(p, schema) for p in parts), names), dropped)

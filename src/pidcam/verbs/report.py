@@ -1,0 +1,94 @@
+"""`report`: evaluated runs -> one page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pidcam import reports
+from pidcam.analysis import AucComparison
+from pidcam.errors import InputError
+from pidcam.files import read_json, write_text
+from pidcam.predictions import Predictions
+from pidcam.reports.page import DataView, RunView, render_page
+from pidcam.runs import RunDirectory
+
+_VERSIONS = ("pidcam", "python", "packages", "machine", "git_commit", "created", "device", "precision", "state")
+
+
+def report(
+    runs: Path | str | Sequence[Path | str],
+    *,
+    out: Path | str | None = None,
+    comparisons: Mapping[str, AucComparison] | None = None,
+    reference: str | None = None,
+) -> Path:
+    """Write one self-contained page about one or several evaluated runs; returns its path.
+
+    Default place: `report.html` in the run, or `report.html` beside several runs. The page is made from the files of the
+    runs alone, and written again whenever it is asked for. `comparisons` are against the run `reference`.
+    """
+    paths = [Path(runs)] if isinstance(runs, str | Path) else [Path(r) for r in runs]
+    if not paths:
+        raise InputError("no runs to report", fix="give at least one run")
+    directories = [RunDirectory.open(path) for path in paths]
+    out = Path(out) if out else paths[0] / "report.html" if len(paths) == 1 else paths[0].parent / "report.html"
+    if out.is_dir():
+        raise InputError("is a folder, not a page", where=out, fix="choose another --out")
+    views = [_view(directory) for directory in directories]
+    about = directories[0].about
+    lines = [_comparison_line(name, reference, c) for name, c in (comparisons or {}).items()]
+    overlay: dict[str, Any] = {}
+    if len(directories) > 1:
+        tests = {d.path.name: d.path / "predictions" / "test.parquet" for d in directories}
+        found = {name: Predictions.load(path) for name, path in tests.items() if path.exists()}
+        if found and len({p.classes for p in found.values()}) == 1:
+            overlay["roc"] = reports.roc(found)
+    page = render_page(
+        views,
+        title=f"{about['detector']}: {' against '.join(about['classes'])}",
+        data=_data(about),
+        comparisons=lines,
+        figures=overlay,
+        about={k: about[k] for k in ("pidcam", "python", "packages", "machine", "git_commit") if k in about},
+    )
+    write_text(out, page)
+    return out
+
+
+def _view(directory: RunDirectory) -> RunView:
+    path, about = directory.path, directory.about
+    if not (path / "metrics.json").exists():
+        raise InputError("has not been evaluated", where=path, fix=f"run: pidcam evaluate {path}")
+    config = (path / "config.yaml").read_text(encoding="utf-8")
+    return RunView(
+        name=path.name,
+        metrics=read_json(path / "metrics.json"),
+        history=directory.history,
+        figures={p.stem: p for p in sorted((path / "figures").glob("*.png"))},
+        config_yaml=config,
+        about={k: about[k] for k in _VERSIONS if k in about},
+        seconds=about.get("fit_seconds"),
+        parameters=about.get("parameters"),
+        commands=about.get("commands", ()),
+    )
+
+
+def _data(about: Mapping[str, Any]) -> DataView:
+    dropped = {reason: sum(n.values()) for reason, n in about["accounting"]["dropped"].items()}
+    return DataView(
+        detector=about["detector"],
+        files=about["files"],
+        counts=about["accounting"]["kept"],
+        split=f"{about['split']}, seed {about['split_seed']}",
+        fingerprint=about["split_fingerprint"],
+        notes=[f"{n:,} events dropped: {reason}" for reason, n in dropped.items()],
+    )
+
+
+def _comparison_line(name: str, reference: str | None, c: AucComparison) -> str:
+    return (
+        f"Test AUC of {name} minus {reference or 'the reference'}: {c.difference:+.4f} ± {c.error:.4f} "
+        f"(paired DeLong on the same events, z = {c.z:+.1f}, p = {c.p_value:.2g})"
+    )
