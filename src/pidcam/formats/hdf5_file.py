@@ -109,7 +109,8 @@ def _kind(data: h5py.Dataset) -> str:
         return "text"
     if data.dtype.names:
         return f"records ({', '.join(data.dtype.names)})"
-    return {"c": "complex numbers", "O": "objects of varying length"}.get(data.dtype.kind, str(data.dtype))
+    kinds = {"c": "complex numbers", "O": "objects of varying length", "V": "raw bytes"}
+    return kinds.get(data.dtype.kind, str(data.dtype))
 
 
 def _require_filters(data: h5py.Dataset, path: Path, key: str) -> None:
