@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -181,10 +182,11 @@ def test_both_generations_of_a_size_are_accepted(server: Server, toy: Callable[.
 
 
 def test_a_cut_connection_is_resumed(server: Server, toy: Callable[..., None], tmp_path: Path) -> None:
-    server.script = [Reply(cut=60_000), Reply(cut=50_000)]
+    server.script = [Reply(cut=60_000), Reply(cut=50_000), Reply(cut=100), Reply(cut=0)]
     download("toy", tmp_path)
     assert (tmp_path / NAME).read_bytes() == DATA
-    assert server.ranges == [None, f"bytes={60_000 - http.OVERLAP}-", f"bytes={110_000 - 2 * http.OVERLAP}-"]
+    second = f"bytes={110_000 - 2 * http.OVERLAP}-"
+    assert server.ranges == [None, f"bytes={60_000 - http.OVERLAP}-", second, second, second]
 
 
 @pytest.mark.parametrize("coding", ["chunked", "until closed"])
@@ -449,6 +451,17 @@ def test_no_server(server: Server, toy: Callable[..., None], tmp_path: Path) -> 
         f"{server.url}/new/{NAME}: the server cannot be reached (Connection refused), 5 times in a row; "
         "run the same command again: it goes on where it stopped",
     )
+
+
+def test_no_network(toy: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unknown host is told at once, without new attempts."""
+
+    def unknown(*args: object, **options: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    message = "cannot be reached (Name or service not known); check the network and the address"
+    fails(InputError, tmp_path, f"http://nowhere.invalid/{NAME}: {message}", url_base="http://nowhere.invalid")
 
 
 def test_no_address(toy: Callable[..., None], tmp_path: Path) -> None:

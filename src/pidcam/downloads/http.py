@@ -107,8 +107,8 @@ def _attempt(url: str, target: Path, part: Path | None, sizes: Collection[int]) 
             file = open(whole, "r+b" if begin else "wb")  # noqa: SIM115 (the next line closes it)
         with file:
             file.seek(begin)
-            if begin and file.read() != _read(answer, have - begin):
-                raise _ChangedError
+            if begin:
+                _compare(file.read(), _read(answer, have - begin))
             _copy(answer, first, file, target, total)
     size = whole.stat().st_size
     expected = max(sizes, default=0) if total is None and size not in sizes else total or 0
@@ -181,6 +181,13 @@ def _require_data(url: str, answer: HTTPResponse, first: bytes) -> None:
     if answer.headers.get_content_type() in ("text/html", "application/xhtml+xml") or is_web_page(first):
         fix = "the address may have moved or ask for a login: open it in a browser"
         raise InputError("the server sends a web page (HTML), not data", where=url, fix=fix)
+
+
+def _compare(there: bytes, sent: bytes) -> None:
+    if not there.startswith(sent):
+        raise _ChangedError
+    if len(sent) < len(there):
+        raise _BrokenError("the connection broke off")
 
 
 def _copy(answer: HTTPResponse, first: bytes, file: BinaryIO, target: Path, total: int | None) -> None:
