@@ -103,6 +103,55 @@ def check_probabilities(probabilities: ArrayLike, name: str = "probabilities") -
     return array
 
 
+def check_unit(values: FloatArray, name: str) -> None:
+    """Raise unless all values lie in 0..1."""
+    bad = (values < 0) | (values > 1)
+    if bad.any():
+        event = int((bad if bad.ndim == 1 else bad.any(axis=1)).argmax())
+        raise InputError(
+            f"{values[bad][0]:g} in event {event} is no probability", where=name, fix="give the model's softmax output"
+        )
+
+
+def check_unit_rows(probabilities: ArrayLike) -> FloatArray:
+    """Return probabilities (n, K) whose rows sum to one; binary ones (n,) become the columns 1 - p, p."""
+    if np.ndim(probabilities) == 1:
+        p = check_values(probabilities, "probabilities")
+        check_unit(p, "probabilities")
+        return np.stack([1 - p, p], axis=1)
+    rows = check_probabilities(probabilities)
+    check_unit(rows, "probabilities")
+    total = rows.sum(axis=1)
+    bad = np.abs(total - 1) > 1e-3
+    if bad.any():
+        event = int(bad.argmax())
+        raise InputError(
+            f"the classes of event {event} sum to {total[event]:g}, not to one",
+            where="probabilities",
+            fix="give the model's softmax output",
+        )
+    return rows
+
+
+def check_class_probabilities(truth: ArrayLike, probabilities: ArrayLike) -> tuple[IndexArray, FloatArray]:
+    """Return class indices (n,) and probabilities (n, K); binary input becomes two classes."""
+    rows = check_unit_rows(probabilities)
+    if np.ndim(probabilities) == 1:
+        return check_flags(truth, "truth", len(rows)).astype(np.intp), rows
+    return check_index(truth, "truth", rows.shape[1], len(rows)), rows
+
+
+def check_fractions(fractions: ArrayLike, name: str, n_classes: int) -> FloatArray:
+    """Return class fractions (K,), all above zero and normalised; one number is the fraction of the second of two."""
+    if np.ndim(fractions) == 0 and n_classes == 2:
+        second = check_fraction(float(np.asarray(fractions)), name)
+        return np.array([1 - second, second])
+    values = check_values(fractions, name)
+    if len(values) != n_classes or (values <= 0).any():
+        raise InputError(f"expected {n_classes} class fractions, all above zero", where=name)
+    return values / values.sum()
+
+
 def check_classes(classes: Sequence[str] | None, n_classes: int) -> tuple[str, ...]:
     """Return the class names, `class 0`, `class 1`, ... where none were given."""
     if classes is None:

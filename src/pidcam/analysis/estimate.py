@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import beta, norm
 
-from pidcam.analysis._check import BoolArray, FloatArray, check_flags, check_total, check_weight
+from pidcam.analysis._check import BoolArray, FloatArray, check_flags, check_total, check_values, check_weight
 from pidcam.errors import InputError
 
 ONE_SIGMA = 0.6826894921370859
@@ -101,6 +101,20 @@ def fraction(
     else:
         low, high = binomial_interval(np.clip(value, 0, 1) * n_effective, n_effective, method=method)
     return Estimate(value, error, float(low), float(high), len(flags), n_effective)
+
+
+def mean(values: ArrayLike, weight: ArrayLike | None = None) -> Estimate:
+    """Return the mean of `values` (n,) with its standard error sqrt(sum w^2 (v - mean)^2) / sum w and value +- error.
+
+    Raises InputError for NaN, differing lengths, total weight <= 0.
+    """
+    each = check_values(values, "values")
+    weights = check_weight(weight, len(each))
+    weights = np.ones(len(each)) if weights is None else weights
+    check_total(weights, "all events")
+    value = float(np.dot(weights, each) / weights.sum())
+    error = float(np.sqrt(np.sum((weights * (each - value)) ** 2)) / weights.sum())
+    return Estimate(value, error, value - error, value + error, len(each), effective_events(weights))
 
 
 def _resample(passed: BoolArray, weight: FloatArray, seed: int) -> tuple[FloatArray, FloatArray]:

@@ -135,9 +135,14 @@ def delong_compare(
     auc_b, influence_b = influence(flags, b, weights)
     difference = auc_a - auc_b
     error = float(np.sqrt(np.sum((influence_a - influence_b) ** 2)))
+    return AucComparison(auc_a, auc_b, difference, error, *z_and_p(difference, error))
+
+
+def z_and_p(difference: float, error: float) -> tuple[float, float]:
+    """Return a difference in units of its error and the two-sided p-value of a normal one."""
     with np.errstate(divide="ignore"):  # two curves without any spread, such as AUC 1 and AUC 0, differ surely
         z = 0.0 if difference == 0 else float(np.divide(difference, error))
-    return AucComparison(auc_a, auc_b, difference, error, z, float(erfc(abs(z) / np.sqrt(2))))
+    return z, float(erfc(abs(z) / np.sqrt(2)))
 
 
 def area_and_error(
