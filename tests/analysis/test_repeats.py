@@ -50,6 +50,12 @@ def test_learning_curve_finds_its_law():
     assert np.std(pulls, axis=0) == pytest.approx([1, 1], abs=0.35)
 
 
+def test_three_points_fix_a_curve_but_not_its_errors():
+    fit = learning_curve([100, 200, 400], [0.3, 0.2, 0.15])
+    assert fit.at([100, 400]) == pytest.approx([0.3, 0.15], abs=0.01)
+    assert np.isnan(fit.exponent_error)
+
+
 def chunks(n=6000):
     rng = np.random.default_rng(2)
     truth = rng.random(n) < 0.4

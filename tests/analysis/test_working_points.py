@@ -157,6 +157,7 @@ def test_best_cut_never_chooses_a_fluctuation():
             "best_cut: no cut leaves 99 background events; give more events",
         ),
         (lambda t, s: significance(-1, 1), "significance: expected events and their error must not be negative"),
+        (lambda t, s: working_point(t, s, np.nan), "threshold: is NaN; choose one by threshold_at_efficiency"),
         (
             lambda t, s: working_point(t, s, 0.5, method="wald"),
             "method: unknown interval 'wald'; known: clopper-pearson, wilson, bootstrap",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import curve_fit
+from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.stats import median_abs_deviation
 
 from pidcam.analysis._check import FloatArray, check_values
@@ -91,10 +92,12 @@ def learning_curve(events: ArrayLike, loss: ArrayLike, error: ArrayLike | None =
     unit = x.max()  # fitted in units of the largest sample, where the scale is of the size of the loss
     start = [max(y.min() * 0.5, 0.0), max(float(np.ptp(y)), 1e-12), 0.5]
     try:
-        fit, covariance = curve_fit(
-            _power_law, x / unit, y, p0=start, sigma=sigma, absolute_sigma=sigma is not None,
-            bounds=([0, 0, 0], [np.inf, np.inf, 3]), maxfev=10_000,
-        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", OptimizeWarning)  # no covariance: the errors are then NaN
+            fit, covariance = curve_fit(
+                _power_law, x / unit, y, p0=start, sigma=sigma, absolute_sigma=sigma is not None,
+                bounds=([0, 0, 0], [np.inf, np.inf, 3]), maxfev=10_000,
+            )  # fmt: skip
     except RuntimeError as fault:
         raise InputError("the power law does not fit these points", where="loss", fix="add sizes") from fault
     floor, scale, exponent = (float(value) for value in fit)

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from pidcam.analysis._check import BoolArray, FloatArray, check_binary, check_fraction
 from pidcam.analysis.estimate import Estimate, Method, fraction
 from pidcam.analysis.roc import Roc, roc
+from pidcam.errors import InputError
 
 EFFICIENCIES = (0.3, 0.5, 0.7, 0.9)
 FAKE_RATES = (0.01, 0.1)
@@ -97,6 +98,8 @@ def working_point(
     sample too shows in how far the result lies from what was asked.
     """
     flags, values, weights = check_binary(truth, score, weight)
+    if np.isnan(threshold):
+        raise InputError("is NaN", where="threshold", fix="choose one by threshold_at_efficiency")
     passed = values >= threshold
     signal_weight, background_weight = (None, None) if weights is None else (weights[flags], weights[~flags])
     efficiency = fraction(passed[flags], signal_weight, method=method)
