@@ -6,6 +6,7 @@ Nothing heavy is imported before it is used.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -48,5 +49,5 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(module), attribute or name)
 
 
-def __dir__() -> list[str]:
+def __dir__() -> Sequence[str]:
     return sorted([*globals(), *_PUBLIC])

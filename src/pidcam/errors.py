@@ -34,7 +34,7 @@ class InputError(PidcamError):
         line = what if where is None else f"{where}: {what}"
         super().__init__(line if fix is None else f"{line}; {fix}")
 
-    def __reduce__(self):  # crosses process boundaries with its parts intact
+    def __reduce__(self) -> tuple[object, ...]:  # crosses process boundaries with its parts intact
         return _rebuild, (type(self), self.what, self.where, self.fix)
 
 
@@ -77,7 +77,7 @@ class MissingExtraError(InputError):
         super().__init__(f"{feature} needs an extra", fix=f"run: pip install 'pidcam[{extra}]'")
 
 
-class Stopped(PidcamError):
+class Stopped(PidcamError):  # noqa: N818, it is news and no fault
     """Work stopped early with a checkpoint: calling the same command again goes on from there."""
 
     exit_code = EXIT_STOPPED

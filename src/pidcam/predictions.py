@@ -1,8 +1,8 @@
 """The predictions table: one row per event, in memory and as Parquet.
 
 Columns: `file` (name of the source file) and `row` say which event it is; `label` is the true class by name (null where
-unknown), `weight` the event weight; then what the task predicts (`p_<class>` ...), then spectators (features and targets).
-The class order is kept in the file's metadata.
+unknown), `weight` the event weight; then what the task predicts (`p_<class>` ...), then spectators (features and
+targets). The class order is kept in the file's metadata.
 """
 
 from __future__ import annotations

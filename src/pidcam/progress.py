@@ -16,6 +16,12 @@ def set_quiet(quiet: bool) -> None:
     _quiet = quiet
 
 
+def say(text: str) -> None:
+    """A line about what is going on, on stderr."""
+    if not _quiet:
+        print(text, file=sys.stderr, flush=True)
+
+
 class Progress:
     """What the work reports to: `advance(n)` and `note(text)`."""
 

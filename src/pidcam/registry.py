@@ -15,7 +15,6 @@ from typing import Generic, TypeVar
 
 from pidcam.errors import PidcamError, UnknownNameError
 
-
 T = TypeVar("T")
 
 

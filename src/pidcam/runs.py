@@ -1,7 +1,7 @@
 """The run directory: the truth about a training run, readable with nothing but a text editor and safetensors.
 
 config.yaml            resolved configuration
-run.json               format, state, versions, git commit, schema, classes, store and split fingerprint, what was measured
+run.json               format, state, versions, git commit, schema, classes, split and fingerprint, what was measured
 history.jsonl          one line per epoch
 checkpoints/           last.safetensors, best.safetensors; the state beside the tensors is JSON in the file's header
 model/                 the fitted model
@@ -71,7 +71,7 @@ class RunDirectory:
         return [json.loads(line) for line in lines]
 
     def epoch(self, row: dict[str, Any]) -> None:
-        """Append one line of history; `epoch` counts from 1. A row of an epoch already told replaces it and all after."""
+        """Append a line of history; `epoch` counts from 1. A row of an epoch already told replaces it and all after."""
         told = [r for r in self.history if r["epoch"] < row["epoch"]]
         write_text(self.path / "history.jsonl", "".join(json.dumps(r) + "\n" for r in [*told, row]))
 
@@ -119,7 +119,7 @@ def provenance() -> dict[str, Any]:
 
 
 def _git_commit() -> str | None:
-    """Commit of the working directory (with `+` if it has changes), where people keep their analysis; None outside git."""
+    """Commit of the working directory, where people keep their analysis (`+`: with changes); None outside git."""
     try:
         commit, status = (
             subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=5, check=True).stdout.strip()

@@ -132,7 +132,7 @@ class EventSchema(Spec):
     def require_same_inputs(self, other: EventSchema, *, where: str) -> None:
         """Raise `MismatchError` unless `other` has the same images and features: names, shapes, channels, units."""
         for what in ("images", "features"):
-            mine, theirs = ({x.name: x for x in getattr(s, what)} for s in (self, other))
+            mine, theirs = (_by_name(getattr(s, what)) for s in (self, other))
             if missing := sorted(mine.keys() - theirs.keys()):
                 raise MismatchError(f"has no {what[:-1]} '{missing[0]}', which '{self.name}' needs", where=where)
             for name, x in mine.items():
@@ -150,6 +150,10 @@ class EventSchema(Spec):
                 where=where,
                 fix="class order is part of the data: prepare the store with the detector the model was trained for",
             )
+
+
+def _by_name(things: tuple[Image | Column, ...]) -> dict[str, Image | Column]:
+    return {x.name: x for x in things}
 
 
 def _describe(x: Image | Column) -> str:

@@ -36,21 +36,21 @@ def show_wrote(what: str, path: object, then: str) -> None:
 def with_error(value: float | None, error: float | None, digits: int = 4) -> str:
     """`0.8104 ± 0.0021`; a dash where there is no value."""
     if value is None:
-        return "–"
+        return "-"
     return f"{value:.{digits}f}" + (f" ± {error:.{digits}f}" if error is not None else "")
 
 
 def duration(seconds: float | None) -> str:
     """`1 min 25 s`."""
     if seconds is None:
-        return "–"
+        return "-"
     minutes, rest = divmod(seconds, 60)
     return f"{int(minutes)} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
 
 
 def _text(value: Any) -> str:
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

@@ -19,7 +19,7 @@ Write = Callable[[Predictions], None]
 def table_writer(path: Path) -> AbstractContextManager[Write]:
     """`with table_writer(path) as write: write(predictions)` as often as needed; the file appears when it is whole.
 
-    The suffix chooses the format. Raises `InputError` for an unknown suffix, `MissingExtraError` for ROOT without uproot.
+    The suffix chooses the format. Raises `InputError` for an unknown one, `MissingExtraError` for ROOT without uproot.
     """
     if path.suffix not in _WRITERS:
         raise InputError(f"'{path.suffix}' is no table format", where=path, fix=f"use one of {', '.join(_WRITERS)}")
@@ -48,7 +48,7 @@ def _parquet(path: Path) -> Any:
 
 @contextmanager
 def _hdf5(path: Path) -> Any:
-    """One extensible data set per column; names as attributes `classes` and `files` of the numbers `label` and `file`."""
+    """One extensible data set per column; `label` and `file` number the names in their attributes."""
     import h5py
 
     with atomic_path(path) as part, h5py.File(part, "w") as file:

@@ -17,7 +17,7 @@ import torch
 from pidcam.batch import Batch
 from pidcam.errors import PidcamError, Stopped
 from pidcam.jobs import available_cores
-from pidcam.progress import Progress, progress
+from pidcam.progress import Progress, progress, say
 from pidcam.runs import RunDirectory
 from pidcam.store.loader import Loader
 from pidcam.tasks.base import Task
@@ -175,7 +175,9 @@ def fit(
     keep_freed_memory()
     state = _Fit(model, task, record, options, options.epochs * len(train))
     resumed = state.restore()
-    if resumed is None:
+    if resumed is not None:
+        say(f"{record.path}: going on in epoch {state.epoch + 1} after {state.step} of {state.steps} steps")
+    else:
         state.precision = _precision(model, train, task, record, options)
     with stop_on_signals() as stop, progress("training", state.steps) as bar:
         bar.advance(state.step)
@@ -198,7 +200,7 @@ def _one_epoch(
     resumed: tuple[dict[str, np.ndarray], list[float]] | None,
 ) -> None:
     model, task = state.model, state.task
-    collector, losses = Collector(task), []
+    collector, losses = Collector(task), list[float]()
     if resumed:
         arrays, losses = resumed
         for name, array in arrays.items():

@@ -23,8 +23,8 @@ class OptimiserOptions(Spec):
 
 class ScheduleOptions(Spec):
     """Learning rate over time. cosine: linear warm-up over the fraction `warmup` of all steps, then down to `min_lr`;
-    onecycle: the same with a cosine rise; plateau: times `factor` when the monitored metric has not improved by `min_delta`
-    for `patience` epochs, then `cooldown` epochs of rest (counted as Keras counts)."""
+    onecycle: the same with a cosine rise; plateau: times `factor` when the monitored metric has not improved by
+    `min_delta` for `patience` epochs, then `cooldown` epochs of rest (counted as Keras counts)."""
 
     name: Literal["constant", "cosine", "onecycle", "plateau"] = "constant"
     warmup: float = Field(0.05, ge=0, lt=1)

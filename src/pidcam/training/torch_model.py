@@ -30,7 +30,7 @@ class TorchModel:
         self.options, self.device = options, torch.device(device)
         self.module = module.to(self.device)
         if any(isinstance(layer, nn.Conv2d) for layer in module.modules()):
-            self.module = self.module.to(memory_format=torch.channels_last)
+            self.module = self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def fit(self, train: Loader, valid: Loader, task: Task, record: RunDirectory) -> None:
         fit(self, train, valid, task, record, self.options)

@@ -9,9 +9,9 @@ from pidcam.errors import InputError, MismatchError
 from pidcam.files import write_json
 from pidcam.predictions import Predictions
 from pidcam.progress import progress
-from pidcam.verbs.figures import write_figures
 from pidcam.store.store import Store
 from pidcam.training.run import Run
+from pidcam.verbs.figures import write_figures
 
 
 def evaluate(run: Path | str | Run, data: Path | str | None = None) -> dict[str, Any]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from pidcam.config import parse
 from pidcam.detectors.base import detectors
+from pidcam.progress import say
+from pidcam.store.manifest import NAME
 from pidcam.store.plan import PrepareOptions
 from pidcam.store.prepare import prepare_store
 from pidcam.store.store import Store
@@ -33,4 +35,6 @@ def prepare(
     if quick:
         options.setdefault("limit", QUICK_LIMIT)
     parsed = parse(PrepareOptions, options, where="prepare")
+    if (Path(out) / NAME).exists():
+        say(f"{out}: looking whether the store that is there is the one asked for")
     return prepare_store(detectors[detector](), [Path(f) for f in files], Path(out), parsed, workers=workers)

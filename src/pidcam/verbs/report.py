@@ -26,8 +26,8 @@ def report(
 ) -> Path:
     """Write one self-contained page about one or several evaluated runs; returns its path.
 
-    Default place: `report.html` in the run, or `report.html` beside several runs. The page is made from the files of the
-    runs alone, and written again whenever it is asked for. `comparisons` are against the run `reference`.
+    Default place: `report.html` in the run, or beside several runs. The page is made from the files of the runs alone,
+    and written again whenever it is asked for. `comparisons` are against the run `reference`.
     """
     paths = [Path(runs)] if isinstance(runs, str | Path) else [Path(r) for r in runs]
     if not paths:

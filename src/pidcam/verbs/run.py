@@ -56,7 +56,7 @@ def run(
 ) -> RecipeResult:
     """Prepare, train, evaluate and report what `recipe` (a name, or a YAML file) says.
 
-    `files` replace the recipe's raw files; `models` picks some of its models; `set` are `key.sub=value` for all of them.
+    `files` replace the recipe's raw files; `models` picks some of its models; `set` are `key.sub=value` for all.
     What is finished already is taken as it is, what was stopped goes on; nothing is overwritten.
     """
     said = load_recipe(Path(recipe)) if str(recipe).endswith((".yaml", ".yml")) else recipes[str(recipe)]
@@ -111,6 +111,6 @@ def _find(recipe: Recipe) -> list[Path]:
         raise InputError(
             f"no file matches {', '.join(recipe.files)}",
             where=f"recipe '{recipe.name}'",
-            fix=f"give the raw files: pidcam run {recipe.name} FILES..., or fetch them: pidcam download {recipe.detector}",
+            fix=f"give raw files (pidcam run {recipe.name} FILES...) or fetch them (pidcam download {recipe.detector})",
         )
     return found

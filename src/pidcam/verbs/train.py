@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pidcam.config import dump_yaml, load_yaml, merge, overrides
 from pidcam.errors import DataError, ExistsError
 from pidcam.files import require_absent
+from pidcam.progress import say
 from pidcam.runs import RunDirectory, provenance
 from pidcam.store.store import Store
 from pidcam.training.config import resolve
@@ -25,12 +27,13 @@ def train(
     model: str | None = None,
     task: str | None = None,
     config: Path | str | dict[str, Any] | None = None,
-    set: list[str] | tuple[str, ...] = (),
+    set: Sequence[str] = (),
     quick: bool = False,
 ) -> Run:
     """Fit `model` (default: resnet) to the training split of `store`, following its validation split.
 
-    The model's own recipe comes first, over it `config` (a YAML file or a mapping), `model`, `task`, and `set` (`key.sub=value`).
+    The model's own recipe comes first, over it `config` (a YAML file or a mapping), `model`, `task` and `set`, which
+    holds `key.sub=value`.
     Called again with the same configuration it goes on from the last checkpoint, or returns the finished run. `quick`
     cuts examples and epochs for a smoke run. Raises `ExistsError` if `out` holds anything else.
     """
@@ -50,6 +53,7 @@ def train(
     directory = RunDirectory(out)
     run = Run(directory, resolved, opened.schema, changes)
     if not _claim(directory, run, opened):
+        say(f"{out}: trained already, with this configuration")
         return Run.load(out)
     loaders = [
         run.loader(opened, split, training=training, limit=resolved.training.limit)
