@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pidcam.reports.inline import Picture
@@ -17,7 +18,7 @@ class FigureView:
     alt: str
 
 
-# name: (heading, caption, what a reader who cannot see it is told)
+# in the order of the page; name: (heading, caption, what a reader who cannot see it is told)
 CAPTIONS = {
     "roc": (
         "ROC",
@@ -42,12 +43,12 @@ CAPTIONS = {
         "validation loss.",
         "training and validation loss, accuracy and AUC against training step",
     ),
-    "sample_images": (
+    "samples": (
         "Sample images",
         "Single events of each class, every channel; cells without a hit are left blank.",
         "a sheet of detector images of single events, a row per class",
     ),
-    "mean_images": (
+    "means": (
         "Mean images",
         "Mean image of each class and the plain difference between classes.",
         "mean detector image per class and their difference",
@@ -75,3 +76,9 @@ def figure_view(name: str, picture: Picture, subject: str = "") -> FigureView:
     plain = name.replace("_", " ").replace("-", " ").capitalize()
     title, caption, alt = CAPTIONS.get(name, (plain, plain + ".", plain))
     return FigureView(picture, title, caption, f"{subject}: {alt}" if subject else alt[0].upper() + alt[1:])
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Known figures first, in the order of the page; then the others as given."""
+    names = list(names)
+    return [n for n in CAPTIONS if n in names] + [n for n in names if n not in CAPTIONS]

@@ -61,7 +61,7 @@ def structure(
 def description(title: str, facts: Mapping[str, Any]) -> Figure:
     """A model that is not a stack of layers (trees): one box with its facts, such as {"trees": 300, "leaves": 31}."""
     lines = [f"{key}: {count(value) if isinstance(value, int) else value}" for key, value in facts.items()]
-    return _draw([Box("", title, lines, None, 0)], "")
+    return _draw([Box("", title, lines, None, 0, block=True)], "")
 
 
 def boxes_of(layers: Sequence[Mapping[str, Any]]) -> list[Box]:

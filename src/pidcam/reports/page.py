@@ -6,7 +6,7 @@ The page opens from a file in any browser, loads nothing from anywhere, and says
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 import pidcam
-from pidcam.reports.captions import FigureView, figure_view
+from pidcam.reports.captions import FigureView, figure_view, in_order
 from pidcam.reports.inline import Picture, data_address
 from pidcam.reports.style import count, value_with_error
 from pidcam.reports.worries import worries
@@ -85,18 +85,20 @@ def render_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"count": count, "duration": duration}
+    environment.globals |= {"count": count, "duration": duration, "plain": plain}
+    shown = [_figures(run.figures, f"{run.title or run.name} ({headline(run)})") for run in runs]
+    common, own = _shared(shown)
     return environment.get_template("page.html.j2").render(
         title=title,
         css=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
         data=data,
         classes=list(dict.fromkeys(name for split in data.counts.values() for name in split)) if data else [],
-        runs=[_run_context(run) for run in runs],
+        runs=[{"view": r, "headline": headline(r), "figures": f} for r, f in zip(runs, own, strict=True)],
         table=result_table(runs),
         comparisons=comparisons,
         warnings=_all_warnings(runs, warnings),
         commands=commands,
-        figures=_figures(figures or {}, ""),
+        figures=[*_figures(figures or {}, ""), *common],
         about=about or {},
         citation=citation,
     )
@@ -134,14 +136,6 @@ def _all_warnings(runs: Sequence[RunView], warnings: Sequence[str]) -> list[tupl
     return found
 
 
-def _run_context(run: RunView) -> dict[str, Any]:
-    return {
-        "view": run,
-        "headline": headline(run),
-        "figures": _figures(run.figures, f"{run.title or run.name} ({headline(run)})"),
-    }
-
-
 def headline(run: RunView) -> str:
     """The one sentence a supervisor reads: the result on events that the model never saw."""
     split = next((s for s in _SPLITS if s in run.metrics), None)
@@ -156,7 +150,8 @@ def headline(run: RunView) -> str:
 
 def _figures(figures: Mapping[str, Picture | FigureView], subject: str) -> list[dict[str, Any]]:
     out = []
-    for name, given in figures.items():
+    for name in in_order(figures):
+        given = figures[name]
         view = given if isinstance(given, FigureView) else figure_view(name, given, subject)
         address, width, height = data_address(view.picture)
         # what is made of several panels needs the width of the page to be read
@@ -164,6 +159,27 @@ def _figures(figures: Mapping[str, Picture | FigureView], subject: str) -> list[
         size = {"width": width, "height": height, "wide": wide}
         out.append({"name": name, "view": view, "address": Markup(address), **size})
     return out
+
+
+def _shared(shown: list[list[dict[str, Any]]]) -> tuple[list[dict[str, Any]], list[list[dict[str, Any]]]]:
+    """Pictures that are the same for all runs (their data, not their doing) are shown once, for all of them."""
+    addresses = [{figure["address"] for figure in figures} for figures in shown]
+    same = set.intersection(*addresses) if len(shown) > 1 else set()
+    common = []
+    for figure in shown[0] if same else []:
+        if figure["address"] in same:
+            alone = figure_view(figure["name"], b"")  # words that name no run
+            common.append({**figure, "view": replace(figure["view"], alt=alone.alt)})
+    return common, [[figure for figure in figures if figure["address"] not in same] for figures in shown]
+
+
+def plain(value: Any) -> str:
+    """A fact in words: nested facts on one line."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {plain(each)}" for key, each in value.items())
+    if isinstance(value, list | tuple | set):
+        return ", ".join(map(plain, value))
+    return "—" if value is None else str(value)
 
 
 def duration(seconds: float | None) -> str:
