@@ -126,3 +126,5 @@ def test_every_reason_counts_once() -> None:
     batch.images["calo"].values[5, 1, 1, 1] = np.nan  # type: ignore[union-attr]
     batch.targets["truth"][6] = np.inf
     assert np.flatnonzero(~check_events(batch, SCHEMA, where=FILE, drop_bad=True)).tolist() == [5, 6]
+    good = check_events(batch, SCHEMA, where=FILE, drop_bad=True, truth=False)
+    assert np.flatnonzero(~good).tolist() == [5], "what no model takes in may be unknown"

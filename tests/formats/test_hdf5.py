@@ -235,16 +235,27 @@ def test_rows_outside_the_file(tmp_path: Path) -> None:
 
 
 def test_without_truth(tmp_path: Path) -> None:
-    """Neither label nor targets are needed, features are."""
+    """Label and targets are taken where they are, and unknown where they are not; features are needed."""
     with formats["hdf5"].writer(tmp_path / "a.h5", LAYOUT, SCHEMA) as writer:
         writer.write(toy_events(5, 0))
+    with formats["hdf5"].reader(tmp_path / "a.h5", LAYOUT, SCHEMA, truth=False) as reader:
+        assert same(reader.read(0, 5), toy_events(5, 0))
     with h5py.File(tmp_path / "a.h5", "r+") as file:
         del file["pdg"], file["truth"]
     with formats["hdf5"].reader(tmp_path / "a.h5", LAYOUT, SCHEMA, truth=False) as reader:
         batch = reader.read(0, 5)
     assert batch.label.tolist() == [-1] * 5
-    assert batch.targets == {}
+    assert list(batch.targets) == ["energy"]
+    assert np.isnan(batch.targets["energy"]).all()
     assert np.array_equal(batch.features["pt"], toy_events(5, 0).features["pt"])
+
+
+def test_without_truth_an_unknown_label_is_no_error(tmp_path: Path) -> None:
+    official(tmp_path / "a.h5", label=np.array([0, 1, 2, -1, 0.5, np.nan] + [0] * (N - 6)))
+    with formats["hdf5"].reader(tmp_path / "a.h5", ECAL.layout, ECAL.schema, truth=False) as reader:
+        batch = reader.read(0, 7)
+    assert batch.label.dtype == np.int16
+    assert batch.label.tolist() == [0, 1, -1, -1, -1, -1, 0]
 
 
 def test_a_layout_without_label(tmp_path: Path) -> None:

@@ -14,13 +14,16 @@ from pidcam.schema import EventSchema
 FIX = "repair the file, or leave such events out with --drop-bad"
 
 
-def check_events(batch: EventBatch, schema: EventSchema, *, where: Path, drop_bad: bool = False) -> np.ndarray:
+def check_events(
+    batch: EventBatch, schema: EventSchema, *, where: Path, drop_bad: bool = False, truth: bool = True
+) -> np.ndarray:
     """(n,) True where the event is good: every image, feature and target finite, and non-negative where declared.
 
+    Without `truth` targets may be unknown: only what a model takes in is checked.
     Raises `DataError` naming the file, the image or column and the row of the event, unless `drop_bad`.
     """
     good = np.ones(len(batch), bool)
-    for what, values, event, non_negative in _parts(batch, schema):
+    for what, values, event, non_negative in _parts(batch, schema, truth):
         if _fine(values, non_negative):
             continue
         wrong = ~np.isfinite(values)
@@ -43,7 +46,7 @@ def _fine(values: np.ndarray, non_negative: bool) -> bool:
         return bool(np.isfinite(values.sum())) and not (non_negative and values.size and values.min() < 0)
 
 
-def _parts(batch: EventBatch, schema: EventSchema) -> Iterator[tuple[str, np.ndarray, np.ndarray, bool]]:
+def _parts(batch: EventBatch, schema: EventSchema, truth: bool) -> Iterator[tuple[str, np.ndarray, np.ndarray, bool]]:
     """(name, values, event of each value along the first axis, whether they must not be negative)."""
     every = np.arange(len(batch))
     for image in schema.images:
@@ -54,6 +57,6 @@ def _parts(batch: EventBatch, schema: EventSchema) -> Iterator[tuple[str, np.nda
             yield f"image '{image.name}', {channel.name}", values[:, number], event, channel.non_negative
         if isinstance(images, Points):
             yield f"image '{image.name}', a coordinate", images.place, event, False
-    for kind, columns in (("feature", batch.features), ("target", batch.targets)):
+    for kind, columns in (("feature", batch.features), ("target", batch.targets if truth else {})):
         for name, column in columns.items():
             yield f"{kind} '{name}'", column, every, False

@@ -51,12 +51,20 @@ class Hdf5Reader:
     def __init__(self, path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True):
         self.path = Path(path)
         self._images, self._columns = sources(layout, schema, truth=truth)
-        self._labels = Labels(layout.label, schema) if truth and layout.label else None
+        self._labels = Labels(layout.label, schema, truth=truth) if layout.label else None
+        self._targets = [target.name for target in schema.targets]
         self._file: h5py.File | None = None
         self._data: dict[str, h5py.Dataset] = {}
         self._pid = 0
         with open_file(self.path) as file:
+            if not truth:
+                self._forget_absent_truth(file)
             self._look(file, schema.name)
+
+    def _forget_absent_truth(self, file: h5py.File) -> None:
+        self._columns["target"] = {name: key for name, key in self._columns["target"].items() if key in file}
+        if self._labels and self._labels.key not in file:
+            self._labels = None
 
     def _look(self, file: h5py.File, schema: str) -> None:
         """Check every data set; choose `step` and the chunk cache."""
@@ -97,10 +105,11 @@ class Hdf5Reader:
             for kind, named in self._columns.items()
         }
         row = np.arange(start, stop, dtype=np.int64)
+        unknown = {name: np.full(len(row), np.nan) for name in self._targets}
         label = np.full(len(row), -1, np.int16)
         if self._labels:
             label = self._labels.number(self._column(self._labels.key, start, stop), row, self.path)
-        return EventBatch(images, columns["feature"], columns["target"], label, row)
+        return EventBatch(images, columns["feature"], unknown | columns["target"], label, row)
 
     def _image(self, key: str, order: str, start: int, stop: int) -> np.ndarray:
         raw = self._rows_of(key, start, stop)

@@ -74,8 +74,9 @@ class Writer(Protocol):
 class Format(Protocol):
     """One raw file format.
 
-    `reader` with `truth=False` reads files without label, features of truth or targets (label -1). Both raise
-    `DataError` naming file and key when the file does not match layout and schema.
+    `reader` with `truth=False` takes labels and targets where the file has them; where it has not, or where a label is
+    none of the known values, they are unknown: label -1, target NaN. Both raise `DataError` naming file and key when
+    the file does not match layout and schema.
     """
 
     suffixes: tuple[str, ...]

@@ -20,7 +20,7 @@ def sources(
 ) -> tuple[list[tuple[Image, ImageSource]], dict[str, dict[str, str]]]:
     """Every image with its source, and the keys of columns by kind: `{"feature": {name: key}, "target": {...}}`.
 
-    Without `truth` there are no targets. Raises `ConfigError` where the layout leaves out a part of the schema.
+    Without `truth` the layout may leave out targets. Raises `ConfigError` where it leaves out a part of the schema.
     """
 
     def find(named: Mapping[str, Source], kind: str, name: str) -> Source:
@@ -35,15 +35,20 @@ def sources(
             raise ConfigError(what, where=f"layout of '{schema.name}'", fix="say channel-first or channel-last")
     return images, {
         "feature": {c.name: find(layout.features, "feature", c.name) for c in schema.features},
-        "target": {c.name: find(layout.targets, "target", c.name) for c in schema.targets if truth},
+        "target": {
+            c.name: find(layout.targets, "target", c.name) for c in schema.targets if truth or c.name in layout.targets
+        },
     }
 
 
 class Labels:
-    """The label column of a layout: raw values to class numbers of the schema and back."""
+    """The label column of a layout: raw values to class numbers of the schema and back.
 
-    def __init__(self, source: LabelSource, schema: EventSchema):
-        self.key, self._names = source.key, source.values
+    Where truth is not asked for (`truth=False`), a value that means no class is class -1 instead of an error.
+    """
+
+    def __init__(self, source: LabelSource, schema: EventSchema, *, truth: bool = True):
+        self.key, self._names, self._truth = source.key, source.values, truth
         self._where = f"layout of '{schema.name}'"
         if not source.values:
             raise ConfigError(f"gives the label '{source.key}' no values", where=self._where)
@@ -60,6 +65,8 @@ class Labels:
         """(n,) int16 class numbers of raw values (n,); `DataError` names file, event and value of the first unknown."""
         place = np.searchsorted(self._values, raw).clip(max=len(self._values) - 1)
         wrong = self._values[place] != raw  # true for NaN
+        if not self._truth:
+            return np.where(wrong, np.int16(-1), self._numbers[place])
         if wrong.any():
             first = int(wrong.argmax())
             value = float(raw[first])
