@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0.dev0"
 
 if TYPE_CHECKING:
+    from pidcam.downloads import download as download
     from pidcam.predictions import Predictions as Predictions
     from pidcam.store.loader import Loader as Loader
     from pidcam.store.store import Store as Store
@@ -31,6 +32,7 @@ _PUBLIC = {
     "Predictions": "pidcam.predictions",
     "Run": "pidcam.training.run",
     "Store": "pidcam.store.store",
+    "download": "pidcam.downloads",
     "evaluate": "pidcam.verbs.evaluate",
     "list": "pidcam.verbs.list:list_things",
     "load_run": "pidcam.training.run",

@@ -63,6 +63,31 @@ def list_command(
     return found[kind] if kind else found, show
 
 
+@app.command("download")
+@verb
+def download_command(
+    detector: Annotated[str, typer.Argument(help="Name of the detector (see: pidcam list detectors).")],
+    out: Out = None,
+    file: Annotated[list[str] | None, typer.Option("--file", help="Only this file (may be repeated).")] = None,
+    generation: Annotated[
+        str | None, typer.Option(help="Which edition, where there are several.", show_default=False)
+    ] = None,
+    url_base: Annotated[
+        str | None, typer.Option(help="A mirror that holds the files under their names.", show_default=False)
+    ] = None,
+) -> Shown:
+    """Fetch the official files of a detector; a broken download goes on where it stopped."""
+    from pidcam.cli.tables import show_wrote
+    from pidcam.downloads import download
+
+    paths = download(detector, out or Path("data") / detector, generation=generation, files=file, url_base=url_base)
+
+    def show() -> None:
+        show_wrote("raw files", ", ".join(map(str, paths)), f"pidcam prepare {detector} {paths[0].parent}/*")
+
+    return {"files": [str(p) for p in paths]}, show
+
+
 @app.command("prepare")
 @verb
 def prepare_command(

@@ -49,9 +49,9 @@ def _parquet(path: Path) -> Any:
 @contextmanager
 def _hdf5(path: Path) -> Any:
     """One extensible data set per column; `label` and `file` number the names in their attributes."""
-    import h5py
+    from pidcam.formats.hdf5_disk import new_hdf5
 
-    with atomic_path(path) as part, h5py.File(part, "w") as file:
+    with new_hdf5(path) as (file, disk):
 
         def write(predictions: Predictions) -> None:
             for name, values in _columns(predictions).items():
@@ -64,6 +64,7 @@ def _hdf5(path: Path) -> Any:
                     file[name][-len(values) :] = values
             file["label"].attrs["classes"] = list(predictions.classes)
             file["file"].attrs["files"] = list(predictions.files)
+            disk.check()
 
         yield write
 

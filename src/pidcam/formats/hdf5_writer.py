@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import math
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-import h5py
 import numpy as np
 
 from pidcam.errors import InputError, MismatchError
 from pidcam.events import Cells, Dense, EventBatch
-from pidcam.files import atomic_path
+from pidcam.formats.hdf5_disk import new_hdf5
 from pidcam.formats.layout import Layout
 from pidcam.formats.sources import Labels, sources
 from pidcam.schema import EventSchema, Image
@@ -40,16 +38,12 @@ class Hdf5Writer:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            part = stack.enter_context(atomic_path(self.path))
-            stack.push(self._require_whole)
-            self._disk = stack.enter_context(_Disk(part, "w+b"))
-            self._file = stack.enter_context(h5py.File(self._disk, "w"))
+            self._file, self._disk = stack.enter_context(new_hdf5(self.path))
+            stack.push(self._require_events)
             self._stack = stack.pop_all()
         return self
 
-    def _require_whole(self, kind: type[BaseException] | None, *error: object) -> None:
-        if kind is None and self._disk.refusal:
-            raise self._disk.refusal
+    def _require_events(self, kind: type[BaseException] | None, *error: object) -> None:
         if kind is None and not self._rows:
             raise InputError("no events were written", where=self.path, fix="ask for at least one")
 
@@ -66,8 +60,7 @@ class Hdf5Writer:
             data = self._file[key]
             data.resize(self._rows + len(batch), axis=0)
             data[self._rows :] = array
-            if self._disk.refusal:
-                raise self._disk.refusal
+            self._disk.check()
         self._rows += len(batch)
 
     def _create(self, key: str, array: np.ndarray) -> None:
@@ -89,32 +82,6 @@ class Hdf5Writer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.__exit__(kind, error, trace)
-
-
-class _Disk(io.FileIO):
-    """A file that keeps the first refusal of the operating system, such as a full disk, and goes on as if all was well.
-
-    A write that fails under the HDF5 library leaves it in a state in which it may crash the process later.
-    """
-
-    refusal: OSError | None = None
-
-    def write(self, data: Any, /) -> int:
-        rest = memoryview(data).cast("B")
-        size = len(rest)
-        while len(rest) and self.refusal is None:
-            try:
-                rest = rest[super().write(rest) :]
-            except OSError as error:
-                self.refusal = error
-        return size
-
-    def truncate(self, size: int | None = None, /) -> int:
-        try:
-            return super().truncate(size)
-        except OSError as error:
-            self.refusal = self.refusal or error
-            return self.tell() if size is None else size
 
 
 def _raw_image(batch: EventBatch, image: Image, order: str) -> np.ndarray:
