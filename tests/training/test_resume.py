@@ -74,6 +74,17 @@ def test_resumed_run_is_bit_identical(egamma_store, straight, tmp_path, monkeypa
     assert run.about["state"] == "trained"
 
 
+def test_convolutions_and_batch_norm_resume_too(egamma_store, tmp_path, monkeypatch):
+    config = {**CONFIG, "model": {"name": "resnet", "widths": [8]}, "training": {**CONFIG["training"], "epochs": 2}}
+    train(egamma_store.path, tmp_path / "straight", config=config)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2)
+        with pytest.raises(Stopped):
+            train(egamma_store.path, tmp_path / "run", config=config)
+    train(egamma_store.path, tmp_path / "run", config=config)
+    assert weights(tmp_path / "run") == weights(tmp_path / "straight")
+
+
 def test_the_same_seed_gives_the_same_run_and_another_does_not(egamma_store, straight, tmp_path):
     again = train(egamma_store.path, tmp_path / "again", config=CONFIG).path
     assert weights(again) == weights(straight)

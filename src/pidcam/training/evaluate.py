@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from pidcam.batch import Batch
-from pidcam.models.base import Model
 from pidcam.predictions import Predictions
 from pidcam.tasks.base import Task
+
+Score = Callable[[Batch], dict[str, np.ndarray]]
 
 
 class Collector:
@@ -44,9 +45,9 @@ class Collector:
         )
 
 
-def predict(model: Model, batches: Iterable[Batch], task: Task, files: tuple[str, ...] = ()) -> Predictions:
-    """Predictions of all batches, in their order."""
+def predict(score: Score, batches: Iterable[Batch], task: Task, files: tuple[str, ...] = ()) -> Predictions:
+    """Predictions of all batches, in their order; `score` is a model's `predict`."""
     collector = Collector(task, files)
     for batch in batches:
-        collector.add(model.predict(batch), batch)
+        collector.add(score(batch), batch)
     return collector.predictions()

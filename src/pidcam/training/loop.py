@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,13 +22,11 @@ from pidcam.runs import RunDirectory
 from pidcam.store.loader import Loader
 from pidcam.tasks.base import Task
 from pidcam.training.evaluate import Collector, predict
+from pidcam.training.network import Network
 from pidcam.training.options import TrainingOptions
 from pidcam.training.precision import autocast, choose_precision, keep_freed_memory, probe_precision
 from pidcam.training.schedules import EarlyStopping, Plateau, build_optimiser, improved, set_step, step_lr
 from pidcam.training.signals import StopRequest, stop_on_signals
-
-if TYPE_CHECKING:
-    from pidcam.training.torch_model import TorchModel
 
 PARTIAL = "partial."
 
@@ -53,13 +51,13 @@ class _Average:
 class _Fit:
     """State of one fit: everything that a checkpoint must hold."""
 
-    def __init__(self, model: TorchModel, task: Task, record: RunDirectory, options: TrainingOptions, steps: int):
-        self.model, self.task, self.record, self.options = model, task, record, options
-        self.optimiser = build_optimiser(model.module, options.optimiser)
+    def __init__(self, network: Network, task: Task, record: RunDirectory, options: TrainingOptions, steps: int):
+        self.network, self.task, self.record, self.options = network, task, record, options
+        self.optimiser = build_optimiser(network.module, options.optimiser)
         name, direction = (options.monitor.name, options.monitor.direction) if options.monitor else self.task.monitor
         self.monitor: str = name
         self.direction: Literal["min", "max"] = direction
-        self.average = _Average(model.module, options.ema) if options.ema else None
+        self.average = _Average(network.module, options.ema) if options.ema else None
         self.plateau = Plateau(options.schedule, options.optimiser.lr, direction)
         self.stopping = EarlyStopping(options.early_stopping, direction) if options.early_stopping else None
         self.precision = "fp32"
@@ -72,7 +70,7 @@ class _Fit:
     # checkpoint
 
     def save(self, partial: Collector | None = None, losses: list[float] | None = None) -> None:
-        tensors = {f"model.{k}": v for k, v in self.model.module.state_dict().items()}
+        tensors = {f"model.{k}": v for k, v in self.network.module.state_dict().items()}
         for number, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"optimiser.{number}.{k}": torch.as_tensor(v) for k, v in state.items()}
         if self.average:
@@ -96,9 +94,9 @@ class _Fit:
             return {k.removeprefix(prefix): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(prefix)}
 
         try:
-            self.model.module.load_state_dict(part("model."))
+            self.network.module.load_state_dict(part("model."))
             if self.average:
-                self.average.state = {k: v.to(self.model.device) for k, v in part("average.").items()}
+                self.average.state = {k: v.to(self.network.device) for k, v in part("average.").items()}
             packed = self.optimiser.state_dict()
             packed["state"] = {}
             for key, value in part("optimiser.").items():
@@ -123,7 +121,7 @@ class _Fit:
         lr = self.lr()
         set_step(self.optimiser, o.optimiser, lr, self.step)
         with autocast(self.precision, batch.device):
-            outputs = self.model(batch)
+            outputs = self.network(batch)
         outputs = {name: value.float() for name, value in outputs.items()}
         loss = (self.task.loss(outputs, batch) * batch.weight).sum() / batch.weight.sum()
         if not torch.isfinite(loss):
@@ -135,11 +133,11 @@ class _Fit:
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         if o.clip:
-            torch.nn.utils.clip_grad_norm_(self.model.module.parameters(), o.clip)
+            torch.nn.utils.clip_grad_norm_(self.network.module.parameters(), o.clip)
         self.optimiser.step()
         self.step += 1
         if self.average:
-            self.average.update(self.model.module, self.step)
+            self.average.update(self.network.module, self.step)
         return loss.item(), {name: value.detach().numpy(force=True) for name, value in outputs.items()}
 
     def lr(self) -> float:
@@ -149,36 +147,36 @@ class _Fit:
     def validate(self, valid: Loader) -> dict[str, Any]:
         """Metrics on the validation split, of the averaged weights where there are any."""
         if not self.average:
-            return self.task.metrics(predict(self.model, valid, self.task))
-        own = {k: v.clone() for k, v in self.model.module.state_dict().items()}
-        self.model.module.load_state_dict(self.average.state)
-        metrics = self.task.metrics(predict(self.model, valid, self.task))
-        self.model.module.load_state_dict(own)
+            return self.task.metrics(predict(self.network.predict, valid, self.task))
+        own = {k: v.clone() for k, v in self.network.module.state_dict().items()}
+        self.network.module.load_state_dict(self.average.state)
+        metrics = self.task.metrics(predict(self.network.predict, valid, self.task))
+        self.network.module.load_state_dict(own)
         return metrics
 
     def keep_best(self, value: float) -> None:
         if improved(value, self.best, self.direction):
             self.best, self.best_epoch = value, self.epoch
-            state = self.average.state if self.average else self.model.module.state_dict()
+            state = self.average.state if self.average else self.network.module.state_dict()
             arrays = {k: v.detach().contiguous().cpu().numpy() for k, v in state.items()}
             self.record.save_checkpoint("best", arrays, {"epoch": self.epoch, self.monitor: value})
 
 
 def fit(
-    model: TorchModel, train: Loader, valid: Loader, task: Task, record: RunDirectory, options: TrainingOptions
+    network: Network, train: Loader, valid: Loader, task: Task, record: RunDirectory, options: TrainingOptions
 ) -> None:
-    """Train `model` and leave it with its best weights. Goes on from the checkpoint in `record`, if there is one.
+    """Train `network` and leave it with its best weights. Goes on from the checkpoint in `record`, if there is one.
 
     Raises `Stopped` after a signal, with a checkpoint behind it; `PidcamError` if the loss is not finite.
     """
     torch.set_num_threads(options.threads or available_cores())
     keep_freed_memory()
-    state = _Fit(model, task, record, options, options.epochs * len(train))
+    state = _Fit(network, task, record, options, options.epochs * len(train))
     resumed = state.restore()
     if resumed is not None:
         say(f"{record.path}: going on in epoch {state.epoch + 1} after {state.step} of {state.steps} steps")
     else:
-        state.precision = _precision(model, train, task, record, options)
+        state.precision = _precision(network, train, task, record, options)
     with stop_on_signals() as stop, progress("training", state.steps) as bar:
         bar.advance(state.step)
         while state.epoch < options.epochs and not state.finished:
@@ -187,7 +185,7 @@ def fit(
     best = record.load_checkpoint("best")
     if best is None:
         raise PidcamError(f"{record.path}: no epoch gave a usable validation {state.monitor}")
-    model.module.load_state_dict({k: torch.from_numpy(v) for k, v in best[0].items()})
+    network.module.load_state_dict({k: torch.from_numpy(v) for k, v in best[0].items()})
     record.update(fit_seconds=round(state.seconds, 3), epochs=state.epoch, best_epoch=state.best_epoch)
 
 
@@ -199,7 +197,7 @@ def _one_epoch(
     bar: Progress,
     resumed: tuple[dict[str, np.ndarray], list[float]] | None,
 ) -> None:
-    model, task = state.model, state.task
+    network, task = state.network, state.task
     collector, losses = Collector(task), list[float]()
     if resumed:
         arrays, losses = resumed
@@ -207,7 +205,7 @@ def _one_epoch(
             (collector.outputs if name in collector.outputs else collector.truth)[name].append(array)
     start, lr = time.perf_counter() - (state.seconds - _told_seconds(state.record)), state.lr()
     train.epoch, train.cursor = state.epoch, state.cursor
-    model.module.train()
+    network.module.train()
     clock = time.perf_counter()
     for batch in train:
         loss, outputs = state.train_step(batch)
@@ -244,7 +242,7 @@ def _one_epoch(
     bar.note(f"epoch {state.epoch} valid {state.monitor} {value:.4f}")
 
 
-def _precision(model: TorchModel, train: Loader, task: Task, record: RunDirectory, options: TrainingOptions) -> str:
+def _precision(network: Network, train: Loader, task: Task, record: RunDirectory, options: TrainingOptions) -> str:
     """As asked; `auto` is decided by a short timed probe, which is recorded."""
     if options.precision != "auto":
         record.update(precision=options.precision)
@@ -253,7 +251,7 @@ def _precision(model: TorchModel, train: Loader, task: Task, record: RunDirector
     train.epoch, train.cursor = 0, 0
     batch = next(iter(train))
     train.cursor = 0
-    seconds = probe_precision(model.module, batch, task.loss)
+    seconds = probe_precision(network.module, batch, task.loss)
     chosen = choose_precision(seconds)
     record.update(precision=chosen, precision_probe_seconds={k: round(v, 4) for k, v in seconds.items()})
     return chosen

@@ -145,7 +145,7 @@ class Run:
             for batch in batches:
                 yield self.change(batch.to(self.device))
 
-        return predict(self.model, changed(), self.task, files)
+        return predict(self.model.predict, changed(), self.task, files)
 
     def _check(self, events: EventBatch) -> None:
         if not len(events):

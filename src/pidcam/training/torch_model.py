@@ -1,75 +1,24 @@
-"""A torch module as a pidcam model: fit by the engine, predict in fp32, kept as safetensors."""
+"""A torch module as a pidcam model: a network that the training loop fits."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-
-import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
-from pidcam.batch import Batch
-from pidcam.errors import DataError
-from pidcam.files import atomic_path
 from pidcam.runs import RunDirectory
 from pidcam.store.loader import Loader
 from pidcam.tasks.base import Task
 from pidcam.training.loop import fit
+from pidcam.training.network import Network
 from pidcam.training.options import TrainingOptions
 
-WEIGHTS = "weights.safetensors"
 
-
-class TorchModel:
-    """Meets `Model`. Images are handed over channels-last in memory, which convolutions on CPUs and GPUs like best."""
+class TorchModel(Network):
+    """Meets `Model`."""
 
     def __init__(self, module: nn.Module, options: TrainingOptions, device: torch.device | str = "cpu"):
-        self.options, self.device = options, torch.device(device)
-        self.module = module.to(self.device)
-        if any(isinstance(layer, nn.Conv2d) for layer in module.modules()):
-            self.module = self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        super().__init__(module, device)
+        self.options = options
 
     def fit(self, train: Loader, valid: Loader, task: Task, record: RunDirectory) -> None:
         fit(self, train, valid, task, record, self.options)
-
-    def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        """Raw outputs with gradients; the module's mode is the caller's business."""
-        outputs: dict[str, Tensor] = self.module(_channels_last(batch))
-        return outputs
-
-    @torch.inference_mode()
-    def predict(self, batch: Batch) -> dict[str, np.ndarray]:
-        training = self.module.training
-        self.module.eval()
-        outputs = self(batch.to(self.device))
-        self.module.train(training)
-        return {name: value.float().numpy(force=True) for name, value in outputs.items()}
-
-    def parameters_count(self) -> int:
-        return sum(p.numel() for p in self.module.parameters())
-
-    def save(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        state = {name: tensor.contiguous().cpu() for name, tensor in self.module.state_dict().items()}
-        with atomic_path(folder / WEIGHTS) as part:
-            save_file(state, part)
-
-    def load(self, folder: Path) -> None:
-        path = folder / WEIGHTS
-        try:
-            self.module.load_state_dict(load_file(path, device=str(self.device)))
-        except FileNotFoundError as error:
-            raise DataError("the run has no fitted model", where=folder, fix="finish it with: pidcam train") from error
-        except (SafetensorError, RuntimeError) as error:
-            raise DataError("the weights do not fit the model of the run", where=path) from error
-
-
-def _channels_last(batch: Batch) -> Batch:
-    images = {
-        name: x.contiguous(memory_format=torch.channels_last) if isinstance(x, Tensor) and x.dim() == 4 else x
-        for name, x in batch.images.items()
-    }
-    return replace(batch, images=images)
