@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pidcam.cli.tables import console, duration, show_table, show_wrote, with_error
+from pidcam.tasks.base import scalar_metrics
 
 if TYPE_CHECKING:
     from pidcam.store.store import Store
@@ -46,19 +47,18 @@ def show_training(run: Run) -> None:
 
 
 def show_metrics(metrics: Mapping[str, Mapping[str, Any]], seconds: Mapping[str, float | None]) -> None:
-    """One row per model, accuracy and AUC with errors per split."""
-    splits = list(dict.fromkeys(split for m in metrics.values() for split in m))
-    columns = ["model", *(f"{split} {what}" for what in ("accuracy", "AUC") for split in splits)]
+    """One row per model: every metric that has an error, per split, and the time of the fit."""
+    splits = list(dict.fromkeys(split for of in metrics.values() for split in of))
+    first = next(iter(next(iter(metrics.values())).values()))
+    names = [n for n in first if f"{n}_error" in first] or list(scalar_metrics(first))
     rows: list[list[Any]] = []
-    for name, of in metrics.items():
-        row = [name]
-        for key in ("accuracy", "auc"):
-            row += [with_error(of.get(s, {}).get(key), of.get(s, {}).get(f"{key}_error")) for s in splits]
-        rows.append(row)
-    if seconds:
-        columns.append("fit time")
-        rows = [[*row, duration(seconds.get(row[0]))] for row in rows]
-    show_table(columns, rows)
+    for model, of in metrics.items():
+        values = [of.get(split, {}) for _ in names for split in splits]
+        keys = [name for name in names for _ in splits]
+        cells = [with_error(v.get(k), v.get(f"{k}_error")) for v, k in zip(values, keys, strict=True)]
+        rows.append([model, *cells, *([duration(seconds.get(model))] if seconds else [])])
+    heads = [f"{split} {name.upper() if name == 'auc' else name}" for name in names for split in splits]
+    show_table(["model", *heads, *(["fit time"] if seconds else [])], rows)
 
 
 def show_predicted(result: Predicted) -> None:
@@ -79,5 +79,5 @@ def show_recipe(result: RecipeResult) -> None:
             f"(paired DeLong, z = {c.z:+.1f})"
         )
         console().print(Text(line))
-    best = max(result.runs, key=lambda r: result.metrics[r.config.model.name].get("valid", {}).get("auc") or 0)
-    show_wrote("report", result.report, f"pidcam predict {best.path} FILES... --out predictions.parquet")
+    first = result.runs[0]
+    show_wrote("report", result.report, f"pidcam predict {first.path} FILES... --out predictions.parquet")

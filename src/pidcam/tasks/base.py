@@ -1,4 +1,4 @@
-"""A task is the question asked of the events. It owns labels, loss, metrics and prediction columns.
+"""A task is the question asked of the events. It owns labels, loss, metrics, prediction columns and figures.
 
 A new question is one class registered with `@tasks.register(name)`; nothing else in pidcam knows what is asked.
 """
@@ -6,7 +6,8 @@ A new question is one class registered with `@tasks.register(name)`; nothing els
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from torch import Tensor
@@ -15,6 +16,9 @@ from pidcam.batch import Batch
 from pidcam.predictions import Predictions
 from pidcam.registry import Registry
 from pidcam.schema import ClassSelection, EventSchema, Spec
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Task(ABC):
@@ -44,7 +48,23 @@ class Task(ABC):
 
     @abstractmethod
     def metrics(self, predictions: Predictions) -> dict[str, Any]:
-        """JSON-ready metrics of events with known truth: at least `n` and `loss`, and the `monitor`."""
+        """JSON-ready metrics of events with known truth: at least `n` and `loss`, and the `monitor`.
+
+        A number `x` may come with its standard error `x_error`; tables show those that do.
+        """
+
+    def figures(self, predictions: Mapping[str, Predictions]) -> dict[str, Figure]:
+        """Figures of the predictions of every split, by name."""
+        return {}
+
+
+def scalar_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
+    """The numbers among metrics that are worth a line of history: no counts, no errors of others, no sections."""
+    return {
+        name: value
+        for name, value in metrics.items()
+        if isinstance(value, float) and not name.endswith("_error") and name != "n"
+    }
 
 
 tasks: Registry[type[Task]] = Registry("task", "pidcam.tasks")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import torch.nn.functional as F
@@ -15,6 +16,9 @@ from pidcam.errors import InputError, MismatchError, UnknownNameError
 from pidcam.predictions import Predictions
 from pidcam.schema import ClassSelection, EventSchema, Spec
 from pidcam.tasks.base import Task, tasks
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class ClassifyOptions(Spec):
@@ -96,6 +100,17 @@ class Classify(Task):
             "accuracy": right.value,
             "accuracy_error": right.error,
             **self._areas(label, probabilities, weight),
+        }
+
+    def figures(self, predictions: Mapping[str, Predictions]) -> dict[str, Figure]:
+        """ROC curves and score distributions of every split, confusion matrix of the test split."""
+        from pidcam import reports
+
+        shown = predictions.get("test") or next(iter(predictions.values()))
+        return {
+            "roc": reports.roc(predictions, signal=self.signal),
+            "scores": reports.scores(predictions, signal=self.signal),
+            "confusion": reports.confusion(shown),
         }
 
     def _areas(self, label: np.ndarray, probabilities: np.ndarray, weight: np.ndarray) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from pidcam.jobs import available_cores
 from pidcam.progress import Progress, progress, say
 from pidcam.runs import RunDirectory
 from pidcam.store.loader import Loader
-from pidcam.tasks.base import Task
+from pidcam.tasks.base import Task, scalar_metrics
 from pidcam.training.evaluate import Collector, predict
 from pidcam.training.network import Network
 from pidcam.training.options import TrainingOptions
@@ -228,7 +228,7 @@ def _one_epoch(
     state.epoch, state.cursor = state.epoch + 1, 0
     row: dict[str, Any] = {"epoch": state.epoch}
     for split, metrics in measured.items():
-        row |= {f"{split}_{k}": metrics[k] for k in ("loss", "accuracy", "auc") if metrics.get(k) is not None}
+        row |= {f"{split}_{name}": value for name, value in scalar_metrics(metrics).items()}
     row |= {"learning_rate": lr, "seconds": round(seconds, 3), "samples_per_second": round(train.events / seconds, 1)}
 
     value = measured["valid"].get(state.monitor)

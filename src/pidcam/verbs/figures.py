@@ -18,18 +18,12 @@ SAMPLE = 2000
 
 
 def write_figures(run: Run, store: Store, predictions: Mapping[str, Predictions], out: Path) -> None:
-    """History, structure, ROC, scores, confusion and images of a run, as PNG and PDF in the folder `out`."""
-    figures = {
-        "structure": structure_figure(run, store),
-        "roc": reports.roc(predictions),
-        "scores": reports.scores(predictions),
-    }
+    """Structure, history, images and the task's own figures of a run, as PNG and PDF in the folder `out`."""
+    figures = {"structure": structure_figure(run, store), **run.task.figures(predictions)}
     if run.history:
         step = "tree" if not isinstance(_module(run), nn.Module) else "epoch"
         sizes = {split: len(p) for split, p in predictions.items() if split in ("train", "valid")}
         figures["history"] = reports.history(run.history, n=sizes, step=step)
-    shown = "test" if "test" in predictions else next(iter(predictions))
-    figures["confusion"] = reports.confusion(predictions[shown])
     if store.schema.images:
         sample = store.events(store.splits[0], slice(0, SAMPLE))
         figures["sample_images"] = reports.sample_images(sample, store.schema)
