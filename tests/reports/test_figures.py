@@ -231,13 +231,14 @@ def test_nothing_to_draw_is_one_clear_line(schema, batch):
         reports.sample_images(batch.take(np.zeros(0, int)), schema)
 
 
-def test_saved_twice_the_bytes_are_the_same_and_nothing_else_is_left(tmp_path, predictions):
-    first = reports.save(reports.roc({"m": predictions}), tmp_path / "one" / "roc")
-    second = reports.save(reports.roc({"m": predictions}), tmp_path / "two" / "roc")
-    assert [path.name for path in first] == ["roc.png", "roc.pdf"]
+def test_saved_twice_the_bytes_are_the_same_and_nothing_else_is_left(tmp_path):
+    counts = {"train": {"photon": 3, "electron": 4}}
+    first = reports.save(reports.class_counts(counts), tmp_path / "one" / "counts")
+    second = reports.save(reports.class_counts(counts), tmp_path / "two" / "counts")
+    assert [path.name for path in first] == ["counts.png", "counts.pdf"]
     for a, b in zip(first, second, strict=True):
         assert a.read_bytes() == b.read_bytes()
-    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["roc.pdf", "roc.png"]
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["counts.pdf", "counts.png"]
 
 
 def test_figures_leave_matplotlib_as_it_was(predictions):

@@ -201,9 +201,7 @@ def test_a_gap_within_three_standard_errors_is_no_worry():
     assert worries(metrics(0.800, train_auc=0.843)) != []
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(4.2, "4.2 s"), (42, "42 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")]
-)
+@pytest.mark.parametrize(("seconds", "text"), [(4.2, "4.2 s"), (42, "42 s"), (200, "3 min 20 s"), (7500, "2 h 05 min")])
 def test_durations_are_read_at_a_glance(seconds, text):
     assert duration(seconds) == text
 

@@ -38,7 +38,7 @@ def sample_images(batch: EventBatch, schema: EventSchema, *, per_class: int = 5,
             event, cell, value = hits(chosen.images[view.image.name], view.image)
             for j in range(len(chosen)):
                 grid[i, j] = picture(view, cell[event == j], value[event == j])
-        norm = _norm(view, list(grid.values()))
+        norm = colour_scale(view, list(grid.values()))
         for (i, j), panel in np.ndenumerate(axes):
             if (i, j) not in grid:
                 panel.set_axis_off()
@@ -71,7 +71,7 @@ def mean_images(batch: EventBatch, schema: EventSchema, *, image: str | None = N
         titles = [f"{name} ({count(len(mine))})" for name, mine in groups]
         label = f"{with_unit(view.title, view.unit)}\nmean per {'hit' if view.signed else 'event'}"
         front = panels.ravel() if len(groups) < 3 else panels[:rows].ravel()
-        _row_of_maps(block, front, view, means, titles, _norm(view, means, span=1e-5), label)
+        _row_of_maps(block, front, view, means, titles, colour_scale(view, means, span=1e-5), label)
         if len(groups) == 1:
             continue
         if len(groups) == 2:
@@ -123,7 +123,8 @@ def _sheet_figure(blocks: int, rows: int, columns: int) -> Figure:
     return new_figure(cell * columns + 1.5, blocks * (cell * 1.06 * rows + 0.6))
 
 
-def _norm(view: View, pictures: Sequence[np.ndarray], span: float = 1e-4) -> Normalize:
+def colour_scale(view: View, pictures: Sequence[np.ndarray], span: float = 1e-4) -> Normalize:
+    """One scale for all `pictures` of a view: logarithmic down to `span` of the peak, two-sided where signed."""
     if view.signed:
         return _two_sided(pictures)
     values = _finite(pictures)

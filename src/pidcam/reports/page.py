@@ -14,7 +14,9 @@ import jinja2
 from markupsafe import Markup
 
 import pidcam
+from pidcam.predictions import Predictions
 from pidcam.reports.captions import FigureView, figure_view, in_order
+from pidcam.reports.explore import EventSample, as_script_json, explorer_data
 from pidcam.reports.inline import Picture, data_address
 from pidcam.reports.style import count, value_with_error
 from pidcam.reports.worries import worries
@@ -32,7 +34,8 @@ class RunView:
 
     `metrics` is {split: what `Task.metrics` gives}: `n`, `n_per_class`, `auc`, `auc_error`, `accuracy` ...; `figures`
     maps `roc`, `scores`, `history`, ... (see `captions`) to a figure, PNG path, PNG bytes or `FigureView`; `about`
-    holds versions, git commit, seed and the like; `seconds` is the time of the fit; `commands` reproduce this run.
+    holds versions, git commit, seed and the like; `seconds` is the time of the fit; `commands` reproduce this run;
+    `predictions`, {split: table}, make it part of the page's threshold explorer.
     """
 
     name: str
@@ -46,6 +49,7 @@ class RunView:
     parameters: int | None = None
     commands: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    predictions: Mapping[str, Predictions] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,14 @@ def render_page(
     figures: Mapping[str, Picture | FigureView] | None = None,
     about: Mapping[str, Any] | None = None,
     citation: str = CITATION,
+    events: EventSample | None = None,
 ) -> str:
     """Return the page as HTML text, to be written as UTF-8.
 
     `comparisons` are lines such as "default - reference: difference of AUC 0.003 +- 0.002"; `warnings` come before
     those found in the runs themselves (`worries`); `commands` reproduce everything; `figures` are of all runs together
-    (data, overlaid ROC curves), those of a single run are in its `RunView`.
+    (data, overlaid ROC curves), those of a single run are in its `RunView`; `events` can be leafed through
+    if the runs bring predictions for them.
     """
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_FOLDER),
@@ -88,9 +94,10 @@ def render_page(
     environment.globals |= {"count": count, "duration": duration, "plain": plain}
     shown = [_figures(run.figures, f"{run.title or run.name} ({headline(run)})") for run in runs]
     common, own = _shared(shown)
+    explorer = explorer_data({run.title or run.name: run.predictions for run in runs}, events)
     return environment.get_template("page.html.j2").render(
         title=title,
-        css=Markup((_FOLDER / "page.css").read_text(encoding="utf-8")),
+        css=_part("page.css"),
         data=data,
         classes=list(dict.fromkeys(name for split in data.counts.values() for name in split)) if data else [],
         runs=[{"view": r, "headline": headline(r), "figures": f} for r, f in zip(runs, own, strict=True)],
@@ -101,7 +108,14 @@ def render_page(
         figures=[*_figures(figures or {}, ""), *common],
         about=about or {},
         citation=citation,
+        explore=as_script_json(explorer) if explorer else "",
+        split=events.split if events else "",
+        scripts=[_part("explore.js"), _part("events.js")],
     )
+
+
+def _part(name: str) -> Markup:
+    return Markup((_FOLDER / name).read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)

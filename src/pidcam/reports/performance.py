@@ -126,15 +126,16 @@ def _draw_scores(panel: Axes, events: Known, wanted: str, split: str, nth: int, 
             _histogram(score[mine], edges, weight**power) ** (1 / power) / weight.sum() for power in (1, 2)
         )
         label = f"{name}{split} ({count(mine.sum())})"
+        ink = colour(events.classes.index(name)) if name in events.classes else INK
         if nth == 0:
-            panel.stairs(height, edges, fill=True, color=colour(k), alpha=0.25, lw=0)
-            panel.stairs(height, edges, color=colour(k), lw=1.2, label=label)
-            panel.errorbar(middle, height, error, fmt="none", ecolor=colour(k), elinewidth=0.8)
+            panel.stairs(height, edges, fill=True, color=ink, alpha=0.25, lw=0)
+            panel.stairs(height, edges, color=ink, lw=1.2, label=label)
+            panel.errorbar(middle, height, error, fmt="none", ecolor=ink, elinewidth=0.8)
             continue
         shown = height > 0
         fill = {"markerfacecolor": "white"} if nth == 2 else {}
         look: dict[str, Any] = {"fmt": marker(k), "ms": 3.2, "elinewidth": 0.9, **fill}
-        panel.errorbar(middle[shown], height[shown], error[shown], color=colour(k), label=label, **look)
+        panel.errorbar(middle[shown], height[shown], error[shown], color=ink, label=label, **look)
 
 
 def _histogram(values: np.ndarray, edges: np.ndarray, weight: np.ndarray) -> np.ndarray:

@@ -117,10 +117,10 @@ def hits(images: Images, image: Image) -> tuple[np.ndarray, np.ndarray, np.ndarr
     return event, cell, images.value
 
 
-def picture(view: View, cell: np.ndarray, value: np.ndarray) -> np.ndarray:
+def picture(view: View, cell: np.ndarray, value: np.ndarray, *, most_cells: int = MOST_CELLS) -> np.ndarray:
     """(rows, columns) of one event's hits, NaN where there is none: values added up along the line of sight, or the
     largest in size where they are signed."""
-    flat, shape = _flat(view, cell)
+    flat, shape = _flat(view, cell, most_cells)
     x = value[:, view.channel].astype(np.float64) * view.factor
     out = np.full(int(np.prod(shape)), np.nan)
     if view.signed:
@@ -145,9 +145,9 @@ def mean_picture(view: View, batch: EventBatch, mine: np.ndarray) -> np.ndarray:
     return mean.reshape(shape)
 
 
-def _flat(view: View, cell: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+def _flat(view: View, cell: np.ndarray, most_cells: int = MOST_CELLS) -> tuple[np.ndarray, tuple[int, int]]:
     """Flat number of the picture's cell that each hit falls in, and the picture's shape."""
-    merge = [-(-n // MOST_CELLS) for n in view.shape]
+    merge = [-(-n // most_cells) for n in view.shape]
     shape = (-(-view.shape[0] // merge[0]), -(-view.shape[1] // merge[1]))
     row = 0 if view.rows is None else cell[:, view.rows] // merge[0]
     return row * shape[1] + cell[:, view.columns] // merge[1], shape
