@@ -15,15 +15,19 @@ from pidcam.errors import ExistsError, InputError
 
 @contextmanager
 def atomic_path(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path in the same folder; on success it replaces `path`, on any failure it is removed."""
+    """Yield a temporary path in the same folder, for a file or a new folder to be made there.
+
+    On success it replaces `path` (a folder only where there is none yet), on any failure it is removed.
+    """
     path = Path(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield part
-            with open(part, "rb") as file:
-                os.fsync(file.fileno())
+            if part.is_file():
+                with open(part, "rb") as file:
+                    os.fsync(file.fileno())
             os.replace(part, path)
         finally:
             if part.is_dir():

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 
 def console() -> Console:
@@ -17,20 +18,25 @@ def console() -> Console:
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: str | None = None) -> None:
     """Numbers are set flush right."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    # as Text: a unit in brackets, such as [ns], is no markup
+    table = Table(title=Text(title) if title else None, title_justify="left", title_style="bold")
     for index, name in enumerate(columns):
         numbers = all(isinstance(r[index], int | float) or r[index] is None for r in rows)
-        table.add_column(name, justify="right" if numbers and rows else "left", overflow="fold")
+        table.add_column(Text(name), justify="right" if numbers and rows else "left", overflow="fold")
     for row in rows:
-        table.add_row(*[_text(value) for value in row])
+        table.add_row(*[Text(_text(value)) for value in row])
     console().print(table)
 
 
 def show_wrote(what: str, path: object, then: str) -> None:
     """The last two lines of every verb: where it is, and what to do next."""
-    out = console()
-    out.print(f"[bold]{what}[/]: {path}", soft_wrap=True)
-    out.print(f"next: {then}", soft_wrap=True, markup=False)
+    console().print(Text.assemble((what, "bold"), f": {path}"), soft_wrap=True)
+    show_next(then)
+
+
+def show_next(then: str) -> None:
+    """Never broken into lines, so that it can be copied."""
+    console().print(f"next: {then}", soft_wrap=True, markup=False)
 
 
 def with_error(value: float | None, error: float | None, digits: int = 4) -> str:
@@ -46,6 +52,15 @@ def duration(seconds: float | None) -> str:
         return "-"
     minutes, rest = divmod(seconds, 60)
     return f"{int(minutes)} min {rest:.0f} s" if minutes else f"{rest:.1f} s"
+
+
+def file_size(n: float) -> str:
+    """`3.65 MB`."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if n < 1000:
+            return f"{n:.3g} {unit}"
+        n /= 1000
+    return f"{n:.3g} TB"
 
 
 def _text(value: Any) -> str:
