@@ -6,8 +6,10 @@ classes, -1 where the truth is unknown.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 
@@ -28,7 +30,7 @@ class Dense:
 
     def hits(self) -> np.ndarray:
         """(n,) number of cells with any non-zero channel."""
-        return (self.values != 0).any(axis=1).reshape(len(self), -1).sum(axis=1)
+        return (self.values != 0).any(axis=1).sum(axis=tuple(range(1, self.values.ndim - 1)))
 
     @staticmethod
     def concat(parts: Sequence[Dense]) -> Dense:
@@ -39,7 +41,7 @@ class Dense:
 class Ragged:
     """Hits of n events end to end: event i owns `[offsets[i]:offsets[i+1]]`; `value` is (hits, channels) float.
 
-    `place` says where each hit is: flat C-order cell numbers (hits,) for `Cells`, coordinates (hits, axes) for `Points`.
+    `place` says where each hit is: flat C-order cell numbers (hits,) of `Cells`, coordinates (hits, axes) of `Points`.
     """
 
     offsets: np.ndarray
@@ -53,7 +55,7 @@ class Ragged:
         """(n,) number of hits of each event."""
         return np.diff(self.offsets)
 
-    def take(self, rows: np.ndarray) -> Ragged:
+    def take(self, rows: np.ndarray) -> Self:
         rows = np.arange(len(self))[rows]  # accepts masks
         counts = self.hits()[rows]
         offsets = np.concatenate([[0], np.cumsum(counts)])
@@ -61,7 +63,7 @@ class Ragged:
         return type(self)(offsets, self.place[index], self.value[index])
 
     @classmethod
-    def concat(cls, parts: Sequence[Ragged]) -> Ragged:
+    def concat(cls, parts: Sequence[Self]) -> Self:
         offsets = np.concatenate([[0], np.cumsum(np.concatenate([p.hits() for p in parts]))])
         return cls(offsets, np.concatenate([p.place for p in parts]), np.concatenate([p.value for p in parts]))
 
@@ -73,7 +75,7 @@ class Cells(Ragged):
     def from_dense(dense: Dense) -> Cells:
         """Every cell with any non-zero channel becomes a hit."""
         n, channels = dense.values.shape[:2]
-        flat = dense.values.reshape(n, channels, -1)
+        flat = dense.values.reshape(n, channels, math.prod(dense.values.shape[2:]))
         event, cell = np.nonzero((flat != 0).any(axis=1))
         offsets = np.concatenate([[0], np.cumsum(np.bincount(event, minlength=n))])
         dtype = np.uint16 if flat.shape[2] <= 1 << 16 else np.uint32
@@ -92,6 +94,15 @@ class Points(Ragged):
 
 
 Images = Dense | Cells | Points
+
+_SCALARS = ("label", "row", "file", "weight")
+
+
+def concat_images(parts: Sequence[Images]) -> Images:
+    """One after the other; all of one kind."""
+    kind: Any = type(parts[0])
+    joined: Images = kind.concat(parts)
+    return joined
 
 
 @dataclass(frozen=True)
@@ -116,14 +127,14 @@ class EventBatch:
     def __len__(self) -> int:
         return len(self.row)
 
-    def _map(self, f: Callable, g: Callable) -> EventBatch:
-        columns = {k: {n: f(v) for n, v in getattr(self, k).items()} for k in ("features", "targets")}
-        scalars = {k: f(getattr(self, k)) for k in ("label", "row", "file", "weight")}
-        return EventBatch({n: g(v) for n, v in self.images.items()}, **columns, **scalars)
-
     def take(self, rows: np.ndarray) -> EventBatch:
         """The events at `rows`: indices or a boolean mask."""
-        return self._map(lambda a: a[rows], lambda images: images.take(rows))
+        return EventBatch(
+            images={name: images.take(rows) for name, images in self.images.items()},
+            features={name: column[rows] for name, column in self.features.items()},
+            targets={name: column[rows] for name, column in self.targets.items()},
+            **{name: getattr(self, name)[rows] for name in _SCALARS},
+        )
 
     def is_empty(self) -> np.ndarray:
         """(n,) True where the event has images and none of them has a hit."""
@@ -132,14 +143,16 @@ class EventBatch:
 
     @staticmethod
     def concat(parts: Sequence[EventBatch]) -> EventBatch:
+        def joined(get: Callable[[EventBatch], np.ndarray]) -> np.ndarray:
+            return np.concatenate([get(p) for p in parts])
+
         first = parts[0]
-        columns = {
-            k: {n: np.concatenate([getattr(p, k)[n] for p in parts]) for n in getattr(first, k)}
-            for k in ("features", "targets")
-        }
-        scalars = {k: np.concatenate([getattr(p, k) for p in parts]) for k in ("label", "row", "file", "weight")}
-        images = {n: type(v).concat([p.images[n] for p in parts]) for n, v in first.images.items()}  # type: ignore[arg-type]
-        return EventBatch(images, **columns, **scalars)
+        return EventBatch(
+            images={name: concat_images([p.images[name] for p in parts]) for name in first.images},
+            features={name: joined(lambda p, n=name: p.features[n]) for name in first.features},  # type: ignore[misc]
+            targets={name: joined(lambda p, n=name: p.targets[n]) for name in first.targets},  # type: ignore[misc]
+            **{name: joined(lambda p, n=name: getattr(p, n)) for name in _SCALARS},  # type: ignore[misc]
+        )
 
     @staticmethod
     def from_arrays(

@@ -10,11 +10,16 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.connection import wait
 from typing import TypeVar
 
-from pidcam.progress import progress, set_quiet
+from pidcam.errors import PidcamError
+from pidcam.progress import Progress, progress, set_quiet
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -37,7 +42,8 @@ def run_jobs(
     """`[function(p) for p in pieces]`, in parallel, with progress weighted by `size(piece)`.
 
     `workers` processes on this machine (default: the cores available; 1 runs here), or a given `executor`, which
-    stays open. The first error cancels what has not started and is raised as it was.
+    stays open. The first error cancels what has not started and is raised as it was; `PidcamError` if a worker is
+    killed from outside.
     """
     workers = min(workers or available_cores(), len(pieces))
     with progress(description, sum(map(size, pieces))) as bar:
@@ -51,24 +57,58 @@ def run_jobs(
             return results
         # spawn: a forked child would inherit open HDF5 files and the thread pools of numerical libraries
         context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker) as pool:
-            return _collect(pool, function, pieces, bar, size)
+        try:
+            with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker) as pool:
+                return _collect(pool, function, pieces, bar, size)
+        except BrokenProcessPool as error:
+            what = f"{description}: a worker process was killed, perhaps because memory ran out"
+            raise PidcamError(f"{what}; call the same again to go on, with fewer workers") from error
 
 
-def _collect(pool, function, pieces, bar, size):  # type: ignore[no-untyped-def]
-    futures = {pool.submit(function, piece): i for i, piece in enumerate(pieces)}
-    results = [None] * len(pieces)
+def _collect(
+    pool: Executor,
+    function: Callable[[Piece], Result],
+    pieces: Sequence[Piece],
+    bar: Progress,
+    size: Callable[[Piece], float],
+) -> list[Result]:
+    with _interrupts_ignored():
+        futures: dict[Future[Result], int] = {pool.submit(function, piece): i for i, piece in enumerate(pieces)}
+    done: dict[int, Result] = {}
     try:
         for future in as_completed(futures):
-            results[futures[future]] = future.result()
-            bar.advance(size(pieces[futures[future]]))
+            number = futures.pop(future)
+            done[number] = future.result()
+            bar.advance(size(pieces[number]))
     except BaseException:
         for future in futures:
             future.cancel()
         raise
-    return results
+    return [done[i] for i in range(len(pieces))]
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Workers are born here, and inherit that Ctrl-C is not for them but for the parent, which cancels them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
 
 
 def _prepare_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which cancels us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_quiet(True)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever, or go on writing beside a second attempt."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

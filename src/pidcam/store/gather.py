@@ -6,44 +6,71 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import xxhash
 
+from pidcam.config import parse
 from pidcam.events import Dense, EventBatch
-from pidcam.schema import EventSchema
+from pidcam.files import read_json, write_json
+from pidcam.schema import EventSchema, Spec
 from pidcam.store.manifest import Moments, Shard
+from pidcam.store.scan import piece_path
 from pidcam.store.shards import read_shard, write_shard
+from pidcam.store.shuffle import permutation
 
 
 @dataclass(frozen=True)
 class Gather:
-    """One shard to write: its events lie in `pieces[piece[i]]` at position `row[i]`."""
+    """Shard `name` of the store `out`: its events lie in `piece` at `position`, both (n,) and ascending."""
 
     out: Path
-    pieces: tuple[Path, ...]
+    work: Path
+    name: str
     piece: np.ndarray
-    row: np.ndarray
+    position: np.ndarray
+    seed: int
     schema: EventSchema
-    statistics: bool
 
 
-def gather(task: Gather) -> tuple[Shard, dict[str, Moments]]:
-    """Second pass: write one shard and, for training shards, sum up its channel values."""
-    parts, places = [], []
-    for number in np.unique(task.piece):
-        slots = np.flatnonzero(task.piece == number)
-        parts.append(read_shard(task.pieces[number], task.schema).take(task.row[slots]))
-        places.append(slots)
-    if parts:
-        batch = EventBatch.concat(parts).take(np.argsort(np.concatenate(places)))
-    else:  # a split may be empty
-        batch = read_shard(task.pieces[0], task.schema).take(np.empty(0, np.int64))
-    moments = {}
-    for image in task.schema.images if task.statistics else ():
-        images = batch.images[image.name]
+class Gathered(Spec):
+    """A shard that is written, and sums over the values of its images; `asked` is a hash of what was asked for."""
+
+    asked: str
+    shard: Shard
+    moments: dict[str, Moments]
+
+
+def gather(task: Gather) -> Gathered:
+    """Write one shard, or return what an earlier call wrote."""
+    summary = task.work / f"{task.name}.json"
+    asked = xxhash.xxh3_128(task.piece.tobytes() + task.position.tobytes()).hexdigest()
+    if summary.exists():
+        earlier = parse(Gathered, read_json(summary), where=summary)
+        if earlier.asked == asked:
+            return earlier
+    numbers, starts = np.unique(task.piece, return_index=True)
+    rows = np.split(task.position, starts[1:])
+    parts = [
+        read_shard(piece_path(task.work, number), task.schema).take(mine)
+        for number, mine in zip(numbers.tolist() or [0], rows, strict=True)  # a split may be empty
+    ]
+    events = EventBatch.concat(parts)
+    del parts
+    events = events.take(permutation(len(events), "shard", task.seed, task.name))
+    shard = write_shard(task.out / task.name, events)
+    done = Gathered(asked=asked, shard=shard, moments=moments(events, task.schema))
+    write_json(summary, done.model_dump(mode="json"))
+    return done
+
+
+def moments(events: EventBatch, schema: EventSchema) -> dict[str, Moments]:
+    """Sums over the values of every image; of points, over the points as they are."""
+    result = {}
+    for image in schema.images:
+        images = events.images[image.name]
         if isinstance(images, Dense):
-            flat = np.moveaxis(images.values.reshape(len(images), len(image.channels), -1), 1, 2)
-            value = flat.reshape(-1, len(image.channels))
-            value = value[(value != 0).any(1)]
+            value = np.moveaxis(images.values, 1, -1).reshape(-1, len(image.channels))
+            value = value[(value != 0).any(axis=1)]
         else:
             value = images.value
-        moments[image.name] = Moments.of_hits(value, len(images) * image.cells)
-    return write_shard(task.out, batch), moments
+        result[image.name] = Moments.of_hits(value, len(images) * image.cells)
+    return result

@@ -1,47 +1,105 @@
-"""Hits -> dense images: the inner loops of the loader, compiled."""
+"""The inner loops of the loader, compiled: events picked from many mapped shards at once, hits put into dense images.
+
+Shards are given as tables of addresses, so that one call serves a batch however many shards its events lie in. Whoever
+calls keeps the arrays alive that the addresses point to.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from numba import njit
+from numba import carray, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+
+def _to_pointer(typing_context: Any, address: Any) -> Any:
+    """An address as a void pointer, which `carray` turns into an array."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.uintp), code
+
+
+_pointer: Any = intrinsic(_to_pointer)
 
 
 @njit(nogil=True, cache=True)
-def scatter_cells(offsets, cell, value, rows, slots, out):  # type: ignore[no-untyped-def]
-    """Put the hits of events `rows` into `out[slots]`; out (n, channels, cells) is zero before."""
-    for k in range(len(rows)):
-        image = out[slots[k]]
-        for hit in range(offsets[rows[k]], offsets[rows[k] + 1]):
-            for channel in range(value.shape[1]):
-                image[channel, cell[hit]] = value[hit, channel]
+def pick(address, shard, row, like, out):  # type: ignore[no-untyped-def]
+    """`out[k]` = element `row[k]` of the column at `address[shard[k]]`, whose type is that of `like`."""
+    for k in range(len(row)):
+        out[k] = carray(_pointer(address[shard[k]]), row[k] + 1, like.dtype)[row[k]]
 
 
 @njit(nogil=True, cache=True)
-def scatter_points(offsets, position, value, rows, slots, low, pitch, shape, out):  # type: ignore[no-untyped-def]
-    """Sum the hits of events `rows` into the voxels of `out[slots]`; hits outside the grid are left out."""
-    for k in range(len(rows)):
-        image = out[slots[k]]
-        for hit in range(offsets[rows[k]], offsets[rows[k] + 1]):
+def pick_dense(address, shard, row, out):  # type: ignore[no-untyped-def]
+    """`out[k]` = event `row[k]` of the dense float32 images at `address[shard[k]]`; out (n, values)."""
+    size = out.shape[1]
+    for k in range(len(row)):
+        out[k] = carray(_pointer(address[shard[k]]), (row[k] + 1) * size, np.float32)[row[k] * size :]
+
+
+@njit(nogil=True, cache=True)
+def hit_ranges(offsets, hits, shard, row, first, last):  # type: ignore[no-untyped-def]
+    """Where the hits of every event begin and end in its shard; False if a shard tells nonsense."""
+    for k in range(len(row)):
+        edges = carray(_pointer(offsets[shard[k]]), row[k] + 2, np.int64)
+        first[k], last[k] = edges[row[k]], edges[row[k] + 1]
+        if not 0 <= first[k] <= last[k] <= hits[shard[k]]:
+            return False
+    return True
+
+
+@njit(nogil=True, cache=True)
+def scatter_cells(place, value, shard, first, last, like, out):  # type: ignore[no-untyped-def]
+    """Dense images of hits on cells; out (n, channels, cells) need not be zero before.
+
+    False if a shard holds a cell that is not on the grid.
+    """
+    channels, cells = out.shape[1], out.shape[2]
+    for k in range(len(first)):
+        image = out[k]
+        image[:] = 0  # here, so that it is still in the cache when the hits come
+        cell = carray(_pointer(place[shard[k]]), last[k], like.dtype)
+        values = carray(_pointer(value[shard[k]]), (last[k], channels), np.float32)
+        for hit in range(first[k], last[k]):
+            if cell[hit] >= cells:
+                return False
+            for channel in range(channels):
+                image[channel, cell[hit]] = values[hit, channel]
+    return True
+
+
+@njit(nogil=True, cache=True)
+def scatter_points(place, value, shard, first, last, low, pitch, shape, out):  # type: ignore[no-untyped-def]
+    """Dense images of points: values in one voxel add up, points outside the grid are left out."""
+    channels, axes = out.shape[1], len(shape)
+    for k in range(len(first)):
+        image = out[k]
+        image[:] = 0
+        position = carray(_pointer(place[shard[k]]), (last[k], axes), np.float32)
+        values = carray(_pointer(value[shard[k]]), (last[k], channels), np.float32)
+        for hit in range(first[k], last[k]):
             cell = 0
             inside = True
-            for axis in range(len(shape)):
-                index = int(np.floor((position[hit, axis] - low[axis]) / pitch[axis]))
-                inside = inside and 0 <= index < shape[axis]
-                cell = cell * shape[axis] + index
+            for axis in range(axes):
+                place_on_axis = (position[hit, axis] - low[axis]) / pitch[axis]
+                inside = inside and 0 <= place_on_axis < shape[axis]
+                cell = cell * shape[axis] + (int(place_on_axis) if inside else 0)
             if inside:
-                for channel in range(value.shape[1]):
-                    image[channel, cell] += value[hit, channel]
+                for channel in range(channels):
+                    image[channel, cell] += values[hit, channel]
 
 
-def densify(images, image, rows, slots, out):  # type: ignore[no-untyped-def]
-    """Events `rows` of one shard's `images` (dense, cells or points) into `out[slots]`, (n, channels, cells) zeros."""
-    from pidcam.events import Cells, Dense
-
-    if isinstance(images, Dense):
-        out[slots] = images.values[rows].reshape(len(rows), *out.shape[1:])
-    elif isinstance(images, Cells):
-        scatter_cells(images.offsets, images.place, images.value, rows, slots, out)
-    else:
-        low, pitch = np.array(image.low, np.float64), np.array(image.pitch, np.float64)
-        grid = np.array(image.shape, np.int64)
-        scatter_points(images.offsets, images.place, images.value, rows, slots, low, pitch, grid, out)
+@njit(nogil=True, cache=True)
+def copy_hits(address, shard, first, last, like, out):  # type: ignore[no-untyped-def]
+    """Rows [first, last) of each event's (hits, width) array end to end into `out` (hits, width)."""
+    width = out.shape[1]
+    start = 0
+    for k in range(len(first)):
+        if last[k] > first[k]:
+            hits = carray(_pointer(address[shard[k]]), (last[k], width), like.dtype)
+            out[start : start + last[k] - first[k]] = hits[first[k] : last[k]]
+        start += last[k] - first[k]

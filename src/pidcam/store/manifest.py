@@ -4,8 +4,9 @@ incomplete and nothing reads it."""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -65,7 +66,7 @@ class Accounting(Spec):
 class Manifest(Spec):
     """See the fields; `storage` says how each image is kept, `fingerprint` identifies the split event by event."""
 
-    layout: Literal[1] = LAYOUT
+    layout: Literal[1] = 1
     pidcam: str
     detector: str
     event_schema: EventSchema
@@ -104,37 +105,55 @@ def read_manifest(store: Path) -> Manifest:
     return parse(Manifest, content, where=store / NAME)
 
 
-class Moments:
-    """Sums from which `ChannelStatistics` follow; sums of shards add up to those of the split."""
+class Moments(Spec):
+    """Sums from which `ChannelStatistics` follow, one entry per channel; sums of shards add up to those of the split.
 
-    def __init__(self, channels: int):
-        self.cells, self.hits = 0, 0
-        self.total, self.square = np.zeros(channels), np.zeros(channels)
-        self.minimum, self.maximum = np.full(channels, math.inf), np.full(channels, -math.inf)
+    `minimum` and `maximum` are None where there are no cells.
+    """
+
+    cells: int
+    hits: int
+    total: tuple[float, ...]
+    square: tuple[float, ...]
+    minimum: tuple[float, ...] | None
+    maximum: tuple[float, ...] | None
 
     @classmethod
     def of_hits(cls, value: np.ndarray, cells: int) -> Moments:
         """value (hits, channels), `cells` the number of cells they were found in (the rest are zero)."""
-        m = cls(value.shape[1])
-        m.cells, m.hits = cells, len(value)
         wide = value.astype(np.float64)
-        m.total, m.square = wide.sum(0), (wide**2).sum(0)
-        if len(value):
-            m.minimum, m.maximum = wide.min(0), wide.max(0)
-        if m.hits < cells:
-            m.minimum, m.maximum = np.minimum(m.minimum, 0), np.maximum(m.maximum, 0)
-        return m
+        zeros = np.zeros((1 if len(value) < cells else 0, value.shape[1]))
+        seen = [values for values in (wide, zeros) if len(values)]
+        return cls(
+            cells=cells,
+            hits=len(value),
+            total=tuple(wide.sum(0)),
+            square=tuple((wide**2).sum(0)),
+            minimum=tuple(np.min([v.min(0) for v in seen], axis=0)) if seen else None,
+            maximum=tuple(np.max([v.max(0) for v in seen], axis=0)) if seen else None,
+        )
 
-    def __add__(self, other: Moments) -> Moments:
-        m = Moments(len(self.total))
-        for name in ("cells", "hits", "total", "square"):
-            setattr(m, name, getattr(self, name) + getattr(other, name))
-        m.minimum = np.minimum(self.minimum, other.minimum)
-        m.maximum = np.maximum(self.maximum, other.maximum)
-        return m
+    @classmethod
+    def sum(cls, parts: Sequence[Moments]) -> Moments:
+        """Of one or more."""
+
+        def each(name: str, reduce: Callable[..., Any]) -> Any:
+            values = [getattr(p, name) for p in parts if getattr(p, name) is not None]
+            return tuple(reduce(v) for v in zip(*values, strict=True)) if values else None
+
+        return cls(
+            cells=sum(p.cells for p in parts),
+            hits=sum(p.hits for p in parts),
+            total=each("total", math.fsum),
+            square=each("square", math.fsum),
+            minimum=each("minimum", min),
+            maximum=each("maximum", max),
+        )
 
     def statistics(self) -> tuple[ChannelStatistics, ...]:
         n, h = max(self.cells, 1), max(self.hits, 1)
+        channels = len(self.total)
+        lowest, highest = self.minimum or (0.0,) * channels, self.maximum or (0.0,) * channels
         return tuple(
             ChannelStatistics(
                 cells=self.cells,
@@ -143,8 +162,8 @@ class Moments:
                 std=math.sqrt(max(s / n - (t / n) ** 2, 0)),
                 hit_mean=t / h,
                 hit_rms=math.sqrt(s / h),
-                minimum=lo if self.cells else 0,
-                maximum=hi if self.cells else 0,
+                minimum=low,
+                maximum=high,
             )
-            for t, s, lo, hi in zip(self.total, self.square, self.minimum, self.maximum, strict=True)
+            for t, s, low, high in zip(self.total, self.square, lowest, highest, strict=True)
         )

@@ -3,129 +3,173 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import IntEnum
+from typing import Annotated
 
 import numpy as np
 import xxhash
+from pydantic import Field
 
 from pidcam.errors import DataError
 from pidcam.schema import EventSchema, Spec
-from pidcam.store.manifest import Accounting, Source
-from pidcam.store.scan import Scan, State
+from pidcam.store.manifest import Accounting
+from pidcam.store.scan import Scan, State, stored_order
+from pidcam.store.shuffle import permutation
 from pidcam.store.split import OUTSIDE, Split
+
+NO_CLASS = "(no class)"
+"""What accounting calls events without truth."""
+
+SHARD_BYTES = 32 << 20
+
+Positive = Annotated[int, Field(ge=1)]
 
 
 class PrepareOptions(Spec):
     """What `prepare` may be told.
 
-    split: `official` or fractions; keep_empty: keep events without a hit; keep_duplicates: keep repeated content, always
-    in the split of its first occurrence; drop_bad: drop and count events with NaN, infinite or forbidden values instead of
-    stopping; limit: at most this many events per class; shard_events: events per file of the store.
+    split: `official` or fractions; keep_empty: keep events without a hit; keep_duplicates: keep repeated content,
+    always in the split of its first occurrence; drop_bad: drop and count events with NaN, infinite or forbidden values
+    instead of stopping; limit: at most this many events per class, in the proportions of the splits; shard_events:
+    events per file of the store (default: about 32 MiB each).
     """
 
     split: str = "0.8/0.1/0.1"
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0)] = 0
     keep_empty: bool = False
     keep_duplicates: bool = False
     drop_bad: bool = False
     allow_one_class: bool = False
-    limit: int | None = None
-    shard_events: int = 65536
+    limit: Positive | None = None
+    shard_events: Positive | None = None
+
+
+class Reason(IntEnum):
+    """Why an event is in no split."""
+
+    none = 0
+    bad_values = 1
+    empty = 2
+    duplicate = 3
+    outside_split = 4
+    limit = 5
 
 
 class Plan:
-    """Where every raw event goes. Events are numbered through all pieces in canonical order."""
+    """Where every raw event goes. Events are numbered through all pieces in canonical order.
+
+    Everything kept for the whole sample is one small number per event: memory is about 60 bytes an event at the peak.
+    """
 
     def __init__(self, scans: Sequence[Scan], schema: EventSchema, split: Split, options: PrepareOptions):
-        self.classes, self.split, self.options = schema.class_names, split, options
+        self.scans, self.split, self.options = scans, split, options
+        self.starts = np.concatenate([[0], np.cumsum([len(s.label) for s in scans])])
         self.label = np.concatenate([s.label for s in scans])
-        self.state = np.concatenate([s.state for s in scans])
-        rows = [len(s.label) for s in scans]
-        self.piece = np.repeat(np.arange(len(scans)), rows)
-        written = self.state != State.bad
-        # position of a written event in its piece
-        before = np.concatenate([[0], np.cumsum([np.count_nonzero(s.state != State.bad) for s in scans])])
-        self.position = np.cumsum(written) - 1 - before[self.piece]
-
-        self.reason = np.full(len(self.label), "", dtype="<U16")
-        self.reason[~written] = "bad values"
+        self.names = dict(enumerate(schema.class_names))
+        if (self.label < 0).any():
+            self.names[-1] = NO_CLASS
+        state = np.concatenate([s.state for s in scans])
+        self.reason = np.zeros(len(state), np.int8)
+        self.reason[state == State.bad] = Reason.bad_values
         if not options.keep_empty:
-            self.reason[self.state == State.empty] = "empty"
-        first = self._first_occurrence(np.concatenate([s.content for s in scans]), written, schema)
-        repeated = first != np.arange(len(first))
+            self.reason[state == State.empty] = Reason.empty
+        follower, leader = self._repeated(state) if schema.content_identifies else (np.empty(0, np.int64),) * 2
         if not options.keep_duplicates:
-            self.reason[repeated & (self.reason == "")] = "duplicate"
+            self.reason[follower] = Reason.duplicate
 
-        good = self.reason == ""
-        target = split.assign(self.label, good & ~repeated, options.seed, self.classes)
-        target = np.where(good & repeated, target[first], target)
-        self.reason[good & (target == OUTSIDE)] = "outside split"
+        good = self.reason == Reason.none
+        follows = np.zeros(len(good), bool)
+        follows[follower] = True
+        self.target = split.assign(self.label, good & ~follows, options.seed, self.names)
+        if options.keep_duplicates:
+            self.target[follower] = self.target[leader]
+        self.reason[good & (self.target == OUTSIDE)] = Reason.outside_split
         if options.limit is not None:
-            target = self._limit(target, options.limit)
-            self.reason[good & (target == OUTSIDE) & (self.reason == "")] = "limit"
-        self.target = target
+            self._limit(options.limit)
 
-    def _first_occurrence(self, content: np.ndarray, written: np.ndarray, schema: EventSchema) -> np.ndarray:
-        """(n,) number of the first event with the same content; itself where content does not identify or is empty."""
-        first = np.arange(len(self.label))
-        if not schema.content_identifies:
-            return first
-        numbers = np.flatnonzero(written)
-        content, numbers = (a[self.state[numbers] == State.good] for a in (content, numbers))
-        order = np.lexsort((numbers, content[:, 0], content[:, 1]))
-        same = np.concatenate([[False], (content[order][1:] == content[order][:-1]).all(1)]) if len(order) else []
-        leader = np.maximum.accumulate(np.where(same, 0, np.arange(len(order)))) if len(order) else []
-        if len(order):
-            first[numbers[order]] = numbers[order][leader]
-        return first
+    def _repeated(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(numbers of events with content seen before, number of its first occurrence); empty events repeat nothing."""
+        numbers = np.flatnonzero(state == State.good)
+        content = np.concatenate([s.content[s.state == State.good] for s in self.scans])
+        order = np.lexsort((content[:, 0], content[:, 1]))  # stable: equal content stays in canonical order
+        content, numbers = content[order], numbers[order]
+        same = np.zeros(len(numbers), bool)
+        same[1:] = (content[1:] == content[:-1]).all(axis=1)
+        leader = np.maximum.accumulate(np.where(same, 0, np.arange(len(same))))
+        return numbers[same], numbers[leader[same]]
 
-    def _limit(self, target: np.ndarray, limit: int) -> np.ndarray:
+    def _limit(self, limit: int) -> None:
         """Keep `limit` events of each class, in proportion to the splits, chosen by the seed."""
-        target = target.copy()
-        for number in range(len(self.classes)):
-            mine = self.label == number
-            total = np.count_nonzero(mine & (target != OUTSIDE))
-            for index in range(len(self.split.names)):
-                events = np.flatnonzero(mine & (target == index))
-                keep = round(len(events) * min(1.0, limit / max(total, 1)))
-                key = [self.options.seed, 1000 + number * 100 + index]
-                order = np.random.Generator(np.random.Philox(key=key)).permutation(len(events))
-                target[events[order[keep:]]] = OUTSIDE
-        return target
+        for number, name in self.names.items():
+            groups = [np.flatnonzero((self.label == number) & (self.target == k)) for k in range(len(self.split.names))]
+            edges = np.concatenate([[0], np.cumsum([len(g) for g in groups])])
+            if edges[-1] <= limit:
+                continue
+            keep = np.diff(np.round(edges * (limit / edges[-1])).astype(int))
+            for split, events, n in zip(self.split.names, groups, keep, strict=True):
+                beyond = events[permutation(len(events), "limit", self.options.seed, name, split)[n:]]
+                self.target[beyond] = OUTSIDE
+                self.reason[beyond] = Reason.limit
 
-    def require_classes(self, allow_one: bool) -> None:
-        present = [c for i, c in enumerate(self.classes) if np.any((self.label == i) & (self.target != OUTSIDE))]
+    def require_classes(self) -> None:
+        """Raise `DataError` if nothing is left, or only one class of several (unless that is allowed)."""
+        present = [name for i, name in self.names.items() if np.any((self.label == i) & (self.target != OUTSIDE))]
         if not present:
             raise DataError("no event is left to prepare", fix="look at the raw files with: pidcam inspect FILES...")
-        if len(present) == 1 and len(self.classes) > 1 and not allow_one:
+        if len(present) == 1 and len(self.names) > 1 and not self.options.allow_one_class:
             raise DataError(
                 f"the files hold only class '{present[0]}', and learning needs at least two",
                 fix="give the files of the other classes too, or pass --allow-one-class",
             )
 
-    def shards(self, name: str) -> list[np.ndarray]:
-        """Events of a split in their final, globally shuffled order, cut into shards."""
-        index = self.split.names.index(name)
-        events = np.flatnonzero(self.target == index)
-        order = np.random.Generator(np.random.Philox(key=[self.options.seed, 10_000 + index])).permutation(len(events))
-        count = max(1, -(-len(events) // self.options.shard_events))
-        return np.array_split(events[order], count)
+    def shards(self, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
+        """(piece, position in the piece), int32 and ascending, of the events of every shard of a split.
 
-    def locate(self, events: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return self.piece[events], self.position[events]
+        Every event goes to a random shard. Since the events of a piece lie in random order already, a shard may take
+        a run of them, so that gathering it reads every piece in one stroke, however large the sample is.
+        """
+        places = [self._places(k, self.split.names.index(name)) for k in range(len(self.scans))]
+        counts = [len(p) for p in places]
+        piece = np.repeat(np.arange(len(places), dtype=np.int32), counts)
+        position = np.concatenate(places)
+        count = max(1, -(-len(piece) // self._shard_events()))
+        drawn = np.sort(permutation(len(piece), "shards", self.options.seed, name) % count + piece * np.int64(count))
+        shard = drawn % count
+        return [(piece[shard == k], position[shard == k]) for k in range(count)]
+
+    def _places(self, number: int, split: int) -> np.ndarray:
+        """Ascending positions in a piece of its events of one split."""
+        scan = self.scans[number]
+        written = np.flatnonzero(scan.state != State.bad)
+        stored = written[stored_order(len(written), self.options.seed, number)]
+        return np.flatnonzero(self.target[self.starts[number] + stored] == split).astype(np.int32)
+
+    def _shard_events(self) -> int:
+        if self.options.shard_events:
+            return self.options.shard_events
+        written = sum(int(np.count_nonzero(s.state != State.bad)) for s in self.scans)
+        return max(1, SHARD_BYTES * written // max(1, sum(s.bytes for s in self.scans)))
 
     def accounting(self) -> Accounting:
         def count(mask: np.ndarray) -> dict[str, int]:
-            return {c: int(np.count_nonzero(mask & (self.label == i))) for i, c in enumerate(self.classes)}
+            return {name: int(np.count_nonzero(mask & (self.label == i))) for i, name in self.names.items()}
 
-        reasons = [r for r in np.unique(self.reason) if r]
         return Accounting(
             read=count(np.ones(len(self.label), bool)),
             kept={name: count(self.target == i) for i, name in enumerate(self.split.names)},
-            dropped={str(r): count(self.reason == r) for r in reasons},
+            dropped={
+                r.name.replace("_", " "): count(self.reason == r) for r in Reason if r and np.any(self.reason == r)
+            },
         )
 
-    def fingerprint(self, sources: Sequence[Source]) -> str:
-        """xxh3-128 over the sources and the split of every raw event: equal if and only if the split is."""
-        digest = xxhash.xxh3_128(repr([(s.name, s.rows, s.fingerprint) for s in sources]).encode())
-        digest.update(self.target.astype(np.int8))
+    def fingerprint(self) -> str:
+        """xxh3-128 of content, truth and split of every raw event: equal if and only if the same events split alike.
+
+        It does not depend on how the raw files are chunked, compressed or cut into several.
+        """
+        digest = xxhash.xxh3_128(repr((self.split.names, self.names)).encode())
+        for scan in self.scans:
+            digest.update(scan.identity.data)
+        for each in (self.label, self.target):
+            digest.update(each.data)
         return digest.hexdigest()

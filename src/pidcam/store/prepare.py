@@ -6,27 +6,32 @@ how often the work was killed and called again.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
 import xxhash
-from filelock import FileLock, Timeout
 
 import pidcam
 from pidcam.detectors.base import Detector
-from pidcam.errors import ExistsError, InputError
-from pidcam.files import read_json, write_json, writing
+from pidcam.errors import DataError, InputError, PidcamError
+from pidcam.files import write_json, writing
 from pidcam.formats.layout import formats
 from pidcam.jobs import run_jobs
+from pidcam.store.claim import claimed, is_finished
 from pidcam.store.gather import Gather, gather
 from pidcam.store.manifest import NAME, Manifest, Moments, Shard, Source
 from pidcam.store.plan import Plan, PrepareOptions
-from pidcam.store.scan import Piece, choose_storage, scan
+from pidcam.store.scan import Piece, Scan, choose_storage, scan
 from pidcam.store.split import Split
 from pidcam.store.store import Store
+
+BLOCK = 1 << 16
+BLOCKS = 16
+
+File = tuple[Source, int]
+"""A raw file, and how many of its rows are read at once."""
 
 
 def prepare_store(
@@ -43,131 +48,134 @@ def prepare_store(
     Raises `ExistsError` if `out` holds something else, `DataError` or `InputError` for bad raw files.
     """
     split = Split.of(options.split, detector.official_split)
-    files = _canonical(files)
-    sources = [_source(path, detector) for path in files]
+    opened = _files(files, detector)
     # where the files lie does not matter, what is in them does
-    said = (options.model_dump(), detector.schema.model_dump(), [s.model_dump(exclude={"path"}) for s in sources])
-    request = {"request": hashlib.sha256(repr(said).encode()).hexdigest(), "detector": detector.name}
-    _claim(out, request)
-    lock = FileLock(out / ".lock")
-    try:
-        with lock.acquire(blocking=False):
-            if not (out / NAME).exists():
-                _prepare(detector, files, sources, out, split, options, workers, executor)
-    except Timeout:
-        raise InputError(
-            "another prepare is working here", where=out, fix="wait for it, or choose another --out"
-        ) from None
-    (out / ".lock").unlink(missing_ok=True)
+    sources = [source.model_dump(exclude={"path"}) for source, _ in opened]
+    said = (options.model_dump(), detector.schema.model_dump(), detector.layout.model_dump(), sources)
+    request = {"request": xxhash.xxh3_128(repr(said).encode()).hexdigest(), "detector": detector.name}
+    with claimed(out, request):
+        if not is_finished(out):
+            _prepare(detector, opened, out, split, options, workers, executor)
     return Store(out)
 
 
-def _canonical(files: Iterable[Path]) -> list[Path]:
-    """By name, then path, whatever the order they were given in."""
-    ordered = sorted({Path(f).resolve() for f in files}, key=lambda p: (p.name, str(p)))
-    if not ordered:
+def _files(files: Iterable[Path], detector: Detector) -> list[File]:
+    """Every raw file once, ordered by what it is: the order they were given in and the place they lie do not matter."""
+    once = {path.resolve(): path.absolute() for path in sorted(map(Path, files), reverse=True)}
+    if not once:
         raise InputError("no raw files were given", fix="give at least one file")
-    return ordered
+    opened = [_open(path, detector) for path in once.values()]
+    return sorted(opened, key=lambda file: (file[0].name, file[0].fingerprint, file[0].path))
 
 
-def _source(path: Path, detector: Detector) -> Source:
+def _open(path: Path, detector: Detector) -> File:
     with formats[detector.layout.format].reader(path, detector.layout, detector.schema) as reader:
-        rows = len(reader)
+        rows, step = len(reader), reader.step
     size = path.stat().st_size
+    return Source(name=path.name, path=str(path), rows=rows, bytes=size, fingerprint=_fingerprint(path, size)), step
+
+
+def _fingerprint(path: Path, size: int) -> str:
+    """Hash of the size and of blocks spread from the beginning to the end: a file of many GB takes no longer."""
     digest = xxhash.xxh3_128(str(size).encode())
     with open(path, "rb") as file:
-        digest.update(file.read(1 << 20))
-        file.seek(max(size - (1 << 20), 0))
-        digest.update(file.read())
-    return Source(name=path.name, path=str(path), rows=rows, bytes=size, fingerprint=digest.hexdigest())
-
-
-def _claim(out: Path, request: dict[str, str]) -> None:
-    """Make the folder ours, or find out that it is ours already."""
-    if out.exists() and not out.is_dir():
-        raise ExistsError("is a file, not a folder", where=out, fix="choose another --out")
-    if out.exists() and any(p.name != ".lock" for p in out.iterdir()):
-        earlier = read_json(out / "request.json") if (out / "request.json").exists() else None
-        if earlier is None:
-            raise ExistsError(
-                "already exists and is not a store; nothing was overwritten", where=out, fix="choose another --out"
-            )
-        if earlier != request:
-            what = "a finished" if (out / NAME).exists() else "an unfinished"
-            raise ExistsError(
-                f"holds {what} store of other files or options; nothing was overwritten",
-                where=out,
-                fix="choose another --out, or remove it first",
-            )
-        return
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "request.json", request)
+        for number in range(BLOCKS):
+            start = max(number * BLOCK, (size - BLOCK) * number // (BLOCKS - 1))
+            if start < size:
+                file.seek(start)
+                digest.update(file.read(BLOCK))
+    return digest.hexdigest()
 
 
 def _prepare(
     detector: Detector,
-    files: list[Path],
-    sources: list[Source],
+    files: Sequence[File],
     out: Path,
     split: Split,
     options: PrepareOptions,
     workers: int | None,
     executor: Executor | None,
 ) -> None:
-    schema, layout, work = detector.schema, detector.layout, out / "work"
+    schema, work = detector.schema, out / "work"
     with writing(out):
         work.mkdir(exist_ok=True)
-    dense = choose_storage(files[0], layout, schema)
-    pieces = []
-    for number, path in enumerate(files):
-        with formats[layout.format].reader(path, layout, schema) as reader:
-            step = reader.step
-        for start in range(0, sources[number].rows, step):
-            stop = min(start + step, sources[number].rows)
-            target = work / f"piece-{len(pieces):06d}.arrow"
-            pieces.append(Piece(path, number, start, stop, target, layout, schema, options.drop_bad, dense))
-    scans = run_jobs(
+    storage = choose_storage(Path(files[0][0].path), detector.layout, schema)
+    pieces = _pieces(detector, files, work, options, storage)
+    scans: list[Scan] = run_jobs(
         scan, pieces, description="reading", workers=workers, executor=executor, size=lambda piece: piece.rows
     )
     plan = Plan(scans, schema, split, options)
-    plan.require_classes(options.allow_one_class)
+    plan.require_classes()
 
-    gathers = [
-        Gather(
-            out / f"{name}-{number:05d}.arrow",
-            tuple(p.out for p in pieces),
-            *plan.locate(events),
-            schema,
-            name == "train",
-        )
+    gathers = {
+        name: [
+            Gather(out, work, f"{name}-{number:05d}.arrow", piece, position, options.seed, schema)
+            for number, (piece, position) in enumerate(plan.shards(name))
+        ]
         for name in split.names
-        for number, events in enumerate(plan.shards(name))
-    ]
-    done = run_jobs(
-        gather, gathers, description="writing", workers=workers, executor=executor, size=lambda g: len(g.row)
+    }
+    done = iter(
+        run_jobs(
+            gather,
+            [task for tasks in gathers.values() for task in tasks],
+            description="writing",
+            workers=workers,
+            executor=executor,
+            size=lambda task: len(task.piece),
+        )
     )
-    shards: dict[str, list[Shard]] = {name: [] for name in split.names}
-    totals = {i.name: Moments(len(i.channels)) for i in schema.images}
-    for task, (shard, moments) in zip(gathers, done, strict=True):
-        shards[task.out.name.rsplit("-", 1)[0]].append(shard)
-        totals = {name: totals[name] + moments[name] if name in moments else totals[name] for name in totals}
+    shards: dict[str, tuple[Shard, ...]] = {}
+    moments: dict[str, Moments] = {}
+    for name, tasks in gathers.items():
+        written = [next(done) for _ in tasks]
+        shards[name] = tuple(w.shard for w in written)
+        if name == "train":
+            moments = {i.name: Moments.sum([w.moments[i.name] for w in written]) for i in schema.images}
     manifest = Manifest(
         pidcam=pidcam.__version__,
         detector=detector.name,
         event_schema=schema,
-        storage={
-            i.name: "points" if i.storage == "points" else "dense" if i.name in dense else "cells"
-            for i in schema.images
-        },
-        sources=tuple(sources),
+        storage=storage,
+        sources=tuple(source for source, _ in files),
         split=split.text,
         seed=options.seed,
-        shards={name: tuple(s) for name, s in shards.items()},
+        shards=shards,
         accounting=plan.accounting(),
-        statistics={name: m.statistics() for name, m in totals.items()},
-        fingerprint=plan.fingerprint(sources),
+        statistics={name: m.statistics() for name, m in moments.items()},
+        fingerprint=plan.fingerprint(),
     )
-    assert manifest.accounting.adds_up(), "prepare lost count of events"
+    if not manifest.accounting.adds_up():
+        raise PidcamError(f"{out}: prepare lost count of the events: {manifest.accounting}")
+    for part in out.glob(".*.part"):  # left by a call that was killed
+        part.unlink()
     write_json(out / NAME, manifest.model_dump(mode="json"))
     shutil.rmtree(work)
+
+
+def _pieces(
+    detector: Detector, files: Sequence[File], work: Path, options: PrepareOptions, storage: dict[str, str]
+) -> list[Piece]:
+    """Runs of rows of the files, as long as is cheap to read at once."""
+    runs = [
+        (number, source, start, min(start + step, source.rows))
+        for number, (source, step) in enumerate(files)
+        for start in range(0, source.rows, step)
+    ]
+    if not runs:
+        raise DataError("holds no events", where=files[0][0].path)
+    return [
+        Piece(
+            source=Path(source.path),
+            file=file,
+            start=start,
+            stop=stop,
+            work=work,
+            number=number,
+            seed=options.seed,
+            layout=detector.layout,
+            schema=detector.schema,
+            drop_bad=options.drop_bad,
+            storage=storage,
+        )
+        for number, (file, source, start, stop) in enumerate(runs)
+    ]

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
 import xxhash
 
-from pidcam.events import Cells, Dense, EventBatch, Ragged
+from pidcam.errors import MismatchError
+from pidcam.events import Cells, Dense, EventBatch, Images, Points
 from pidcam.files import atomic_path
 from pidcam.formats.checks import check_events
 from pidcam.formats.layout import Layout, formats
-from pidcam.schema import EventSchema
+from pidcam.schema import EventSchema, Image
 from pidcam.store.shards import write_shard
+from pidcam.store.shuffle import permutation
+
+PROBE = 512
+"""Events looked at to choose between cells and dense."""
 
 
 class State(IntEnum):
@@ -27,17 +32,19 @@ class State(IntEnum):
 
 @dataclass(frozen=True)
 class Piece:
-    """Rows [start, stop) of one raw file, to be scanned into `out`."""
+    """Rows [start, stop) of one raw file, to be scanned into piece `number` in the folder `work`."""
 
     source: Path
     file: int
     start: int
     stop: int
-    out: Path
+    work: Path
+    number: int
+    seed: int
     layout: Layout
     schema: EventSchema
     drop_bad: bool
-    dense: frozenset[str]
+    storage: dict[str, str]
 
     @property
     def rows(self) -> int:
@@ -46,72 +53,139 @@ class Piece:
 
 @dataclass(frozen=True)
 class Scan:
-    """Of every raw row of a piece: label and state; of the rows that are not bad, in order: 128-bit content hash."""
+    """What the plan must know of a piece.
 
+    Of every raw row, in raw order: `label` int16 and `state` int8; of the rows that are not bad: `content` (n, 2)
+    uint64, a hash of images and features, and `identity` (n,) uint64, a hash of content and targets. `bytes` is the
+    size of the piece on disk, where the rows that are not bad lie in `stored_order`.
+    """
+
+    rows: np.ndarray
     label: np.ndarray
     state: np.ndarray
     content: np.ndarray
+    identity: np.ndarray
+    bytes: int
+
+
+def piece_path(work: Path, number: int) -> Path:
+    return work / f"piece-{number:06d}.arrow"
+
+
+def stored_order(n: int, seed: int, number: int) -> np.ndarray:
+    """(n,) random order in which piece `number` keeps its n events."""
+    return permutation(n, "piece", seed, number)
 
 
 def scan(piece: Piece) -> Scan:
     """Scan one piece, or return what an earlier call found; the piece file is written before the scan's summary."""
-    summary = piece.out.with_suffix(".npz")
-    if summary.exists():
-        with np.load(summary, allow_pickle=False) as kept:
-            return Scan(kept["label"], kept["state"], kept["content"])
+    out = piece_path(piece.work, piece.number)
+    rows = np.array([piece.file, piece.start, piece.stop])
+    if (kept := _load(out.with_suffix(".npz"))) is not None and np.array_equal(kept.rows, rows):
+        return kept
     with formats[piece.layout.format].reader(piece.source, piece.layout, piece.schema) as reader:
         raw = reader.read(piece.start, piece.stop)
     good = check_events(raw, piece.schema, where=piece.source, drop_bad=piece.drop_bad)
-    batch = sparsify(raw if good.all() else raw.take(good), piece.dense)
-    batch.file[:] = piece.file
+    events = raw if good.all() else raw.take(good)
+    events = replace(
+        events,
+        images={i.name: as_stored(events.images[i.name], i, piece.storage[i.name]) for i in piece.schema.images},
+        file=np.full(len(events), piece.file, np.int32),
+    )
     state = np.full(len(raw), State.bad, np.int8)
-    state[good] = np.where(batch.is_empty(), State.empty, State.good)
-    found = Scan(raw.label.astype(np.int16), state, content_hash(batch))
-    write_shard(piece.out, batch)
-    with atomic_path(summary) as part, open(part, "wb") as file:
-        np.savez(file, label=found.label, state=found.state, content=found.content)
+    state[good] = np.where(events.is_empty(), State.empty, State.good)
+    shard = write_shard(out, events.take(stored_order(len(events), piece.seed, piece.number)))
+    found = Scan(rows, raw.label.astype(np.int16), state, *hashes(events), shard.bytes)
+    with atomic_path(out.with_suffix(".npz")) as part, open(part, "wb") as file:
+        np.savez(file, **{f.name: getattr(found, f.name) for f in fields(Scan)})
     return found
 
 
-def sparsify(batch: EventBatch, dense: frozenset[str]) -> EventBatch:
-    """Dense images become cells, but for those named in `dense`."""
-    images = {
-        name: Cells.from_dense(image) if isinstance(image, Dense) and name not in dense else image
-        for name, image in batch.images.items()
-    }
-    return EventBatch(images, batch.features, batch.targets, batch.label, batch.row, batch.file, batch.weight)
+def _load(path: Path) -> Scan | None:
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as kept:
+        arrays = {f.name: kept[f.name] for f in fields(Scan)}
+    return Scan(**{**arrays, "bytes": int(arrays["bytes"])})
 
 
-def content_hash(batch: EventBatch) -> np.ndarray:
-    """(n, 2) uint64: xxh3-128 of images and features of every event; equal content has an equal hash."""
-    result = np.empty((len(batch), 2), np.uint64)
-    features = np.stack([v.astype(np.float64) for v in batch.features.values()], 1) if batch.features else None
-    for i in range(len(batch)):
+def as_stored(images: Images, image: Image, storage: str) -> Images:
+    """Images as `dense`, `cells` or `points`. Raises `MismatchError` where points are asked for or found alone."""
+    if storage == "dense" and isinstance(images, Cells):
+        return images.to_dense(image)
+    if storage == "cells" and isinstance(images, Dense):
+        return Cells.from_dense(images)
+    kind = {Dense: "dense", Cells: "cells", Points: "points"}[type(images)]
+    if kind != storage:
+        raise MismatchError(f"image '{image.name}' is read as {kind} and cannot be stored as {storage}")
+    return images
+
+
+def hashes(events: EventBatch) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 2) uint64 xxh3-128 of images and features of every event, (n,) uint64 of these and the targets.
+
+    Equal events have equal hashes.
+    """
+    content, identity = np.empty((len(events), 2), np.uint64), np.empty(len(events), np.uint64)
+    parts = [part for images in events.images.values() for part in _bytes_of(images)]
+    truth = _rows_of(events.targets, len(events))
+    parts.append(_rows_of(events.features, len(events)))
+    for i in range(len(events)):
         digest = xxhash.xxh3_128()
-        for images in batch.images.values():
-            if isinstance(images, Ragged):
-                a, b = images.offsets[i], images.offsets[i + 1]
-                digest.update(np.ascontiguousarray(images.place[a:b]))
-                digest.update(np.ascontiguousarray(images.value[a:b]))
-            else:
-                digest.update(np.ascontiguousarray(images.values[i]))
-        if features is not None:
-            digest.update(features[i])
-        result[i] = np.frombuffer(digest.digest(), np.uint64)
-    return result
+        for data, edges in parts:
+            digest.update(data[edges[i] : edges[i + 1]])
+        content[i] = np.frombuffer(digest.digest(), np.uint64)
+        data, edges = truth
+        digest.update(data[edges[i] : edges[i + 1]])
+        identity[i] = digest.intdigest() & 0xFFFF_FFFF_FFFF_FFFF
+    return content, identity
 
 
-def choose_storage(path: Path, layout: Layout, schema: EventSchema) -> frozenset[str]:
-    """Names of the images that are smaller dense than as cells, measured on the first rows of one file."""
-    chosen = {i.name for i in schema.images if i.storage == "dense"}
-    undecided = [i for i in schema.images if i.storage == "auto"]
-    if undecided:
+Bytes = tuple[memoryview, list[int]]
+"""The bytes of all events end to end, and where each event begins."""
+
+
+def _bytes_of(images: Images) -> list[Bytes]:
+    if isinstance(images, Dense):
+        return [_even(images.values, len(images))]
+    hits = images.hits()  # with the number of hits, no two events of several images can run into each other
+    ragged = [
+        (_view(a), (images.offsets * (a.nbytes // max(len(a), 1))).tolist()) for a in (images.place, images.value)
+    ]
+    return [_even(hits.astype(np.int64), len(hits)), *ragged]
+
+
+def _rows_of(columns: dict[str, np.ndarray], n: int) -> Bytes:
+    return _even(np.stack([np.asarray(v, np.float64) for v in columns.values()], 1) if columns else np.empty(0), n)
+
+
+def _even(array: np.ndarray, n: int) -> Bytes:
+    step = array.nbytes // max(n, 1)
+    return _view(array), list(range(0, step * n + 1, step)) if step else [0] * (n + 1)
+
+
+def _view(array: np.ndarray) -> memoryview:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+
+
+def choose_storage(path: Path, layout: Layout, schema: EventSchema) -> dict[str, str]:
+    """How each image is stored: as declared, or where that is `auto` the smaller of cells and dense.
+
+    This is measured on the first rows of one file.
+    """
+    storage = {i.name: str(i.storage) for i in schema.images}
+    if "auto" in storage.values():
         with formats[layout.format].reader(path, layout, schema) as reader:
-            probe = reader.read(0, min(len(reader), 512))
-        for image in undecided:
-            images = probe.images[image.name]
-            index = 2 if image.cells <= 1 << 16 else 4
-            sparse = images.hits().sum() * (index + 4 * len(image.channels)) + 8 * len(images)
-            if sparse >= len(images) * 4 * int(np.prod(image.dense_shape)):
-                chosen.add(image.name)
-    return frozenset(chosen)
+            probe = reader.read(0, min(len(reader), PROBE))
+        for image in schema.images:
+            if image.storage == "auto":
+                storage[image.name] = _smaller(probe.images[image.name], image)
+    return storage
+
+
+def _smaller(images: Images, image: Image) -> str:
+    if isinstance(images, Points):
+        return "points"
+    index = 2 if image.cells <= 1 << 16 else 4
+    sparse = images.hits().sum() * (index + 4 * len(image.channels)) + 8 * len(images)
+    return "dense" if sparse >= len(images) * 4 * int(np.prod(image.dense_shape)) else "cells"

@@ -9,9 +9,7 @@ points  large_list<struct<position: fixed_size_list<float32>[axes], value: fixed
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,10 +22,10 @@ from pidcam.files import atomic_path
 from pidcam.schema import EventSchema, Image
 from pidcam.store.manifest import Shard
 
-META = b"pidcam"
+AGAIN = "prepare the store again"
 
 
-def write_shard(path: Path, batch: EventBatch, meta: dict[str, Any] | None = None) -> Shard:
+def write_shard(path: Path, batch: EventBatch) -> Shard:
     """Write `batch` atomically; the same events give the same bytes."""
     columns: dict[str, pa.Array] = {
         "label": pa.array(batch.label, pa.int16()),
@@ -39,7 +37,7 @@ def write_shard(path: Path, batch: EventBatch, meta: dict[str, Any] | None = Non
         for name, values in getattr(batch, f"{kind}s").items():
             columns[f"{kind}.{name}"] = pa.array(values, pa.float32())
     columns |= {f"image.{name}": _to_arrow(images) for name, images in batch.images.items()}
-    record = pa.record_batch(columns).replace_schema_metadata({META: json.dumps(meta or {})})
+    record = pa.record_batch(columns)
     with atomic_path(path) as part:
         with ipc.new_file(str(part), record.schema) as writer:
             writer.write_batch(record)
@@ -57,12 +55,6 @@ def read_shard(path: Path, schema: EventSchema) -> EventBatch:
     return EventBatch(images, features, targets, **scalars)
 
 
-def read_meta(path: Path) -> dict[str, Any]:
-    """The `meta` that `write_shard` was given."""
-    content: dict[str, Any] = json.loads(_open(path).schema.metadata[META])
-    return content
-
-
 def file_checksum(path: Path) -> str:
     """xxh3-128 of the whole file, as hex."""
     digest = xxhash.xxh3_128()
@@ -74,11 +66,12 @@ def file_checksum(path: Path) -> str:
 
 def _open(path: Path) -> pa.RecordBatch:
     try:
+        # the file is closed again when this returns: a mapping needs no open file, and there may be many thousands
         return ipc.open_file(pa.memory_map(str(path))).get_batch(0)
     except FileNotFoundError as error:
-        raise DataError("a shard of the store is missing", where=path, fix="prepare the store again") from error
-    except pa.ArrowInvalid as error:
-        raise DataError("a shard of the store is damaged", where=path, fix="prepare the store again") from error
+        raise DataError("a shard of the store is missing", where=path, fix=AGAIN) from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError("a shard of the store is damaged", where=path, fix=AGAIN) from error
 
 
 def _rows(values: np.ndarray) -> pa.Array:
@@ -104,4 +97,4 @@ def _from_arrow(column: pa.Array, image: Image) -> Images:
         kind, place = Cells, hits.field("cell").to_numpy()
     else:
         kind, place = Points, hits.field("position").values.to_numpy().reshape(len(hits), len(image.shape))
-    return kind(column.offsets.to_numpy(), place, value)  # type: ignore[return-value]
+    return kind(column.offsets.to_numpy(), place, value)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
 from pidcam.errors import ConfigError, DataError
 from pidcam.schema import Spec
+from pidcam.store.shuffle import permutation
 
 OUTSIDE = -1
 
 
 class Split(Spec):
-    """How events are split: `fractions` (stratified by class, shuffled by the seed) or published row `ranges` per class."""
+    """How events are split: by `fractions` (stratified by class, drawn by the seed) or published `ranges` per class."""
 
     method: Literal["fractions", "official"]
     names: tuple[str, ...]
@@ -23,15 +25,12 @@ class Split(Spec):
     @property
     def text(self) -> str:
         if self.method == "official":
-            return (
-                "official ("
-                + ", ".join(f"{n} {a}:{b}" for n, (a, b) in zip(self.names, self.ranges, strict=True))
-                + ")"
-            )
+            ranges = (f"{name} {a}:{b}" for name, (a, b) in zip(self.names, self.ranges, strict=True))
+            return f"official ({', '.join(ranges)})"
         return "/".join(f"{f:g}" for f in self.fractions) + " stratified"
 
     @classmethod
-    def of(cls, text: str, official: dict[str, tuple[int, int]] | None = None) -> Split:
+    def of(cls, text: str, official: Mapping[str, tuple[int, int]] | None = None) -> Split:
         """From what a user writes: `official`, or fractions such as `0.8/0.1/0.1` (train/valid/test)."""
         if text == "official":
             if not official:
@@ -53,31 +52,37 @@ class Split(Spec):
         names = ("train", "valid", "test") if len(fractions) == 3 else ("train", "test")
         return cls(method="fractions", names=names, fractions=fractions)
 
-    def assign(self, label: np.ndarray, good: np.ndarray, seed: int, classes: tuple[str, ...]) -> np.ndarray:
-        """(n,) index into `names` for every raw event in file order, `OUTSIDE` where it belongs to no split.
+    def assign(self, label: np.ndarray, good: np.ndarray, seed: int, names: Mapping[int, str]) -> np.ndarray:
+        """(n,) int8 index into `names` of the split for every raw event in file order, `OUTSIDE` where it is in none.
 
-        `good` marks the events that may be used; official ranges count all raw events of a class, so dropping one
-        moves no other. Raises `DataError` if a class is too short for its official range.
+        `names` gives the class of every label that occurs. `good` marks the events that may be used; official ranges
+        count all raw events of a class, so dropping one moves no other. Raises `DataError` if a class is too short for
+        its official range.
         """
         result = np.full(len(label), OUTSIDE, np.int8)
-        for number, name in enumerate(classes):
+        for number, name in names.items():
             mine = np.flatnonzero(label == number)
             if not len(mine):
                 continue
             if self.method == "official":
-                last = max(stop for _, stop in self.ranges)
-                if len(mine) < last:
-                    raise DataError(
-                        f"the official split needs {last} events of class '{name}', the files hold {len(mine)}",
-                        fix="use --split 0.8/0.1/0.1 for a smaller sample",
-                    )
-                for index, (start, stop) in enumerate(self.ranges):
-                    result[mine[start:stop]] = index
+                self._assign_ranges(result, mine, name)
             else:
-                mine = mine[good[mine]]
-                order = np.random.Generator(np.random.Philox(key=[seed, number])).permutation(len(mine))
-                edges = np.round(np.cumsum((0, *self.fractions)) * len(mine)).astype(int)
-                for index in range(len(self.names)):
-                    result[mine[order[edges[index] : edges[index + 1]]]] = index
+                self._assign_fractions(result, mine[good[mine]], seed, name)
         result[~good] = OUTSIDE
         return result
+
+    def _assign_ranges(self, result: np.ndarray, mine: np.ndarray, name: str) -> None:
+        last = max(stop for _, stop in self.ranges)
+        if len(mine) < last:
+            raise DataError(
+                f"the official split needs {last} events of class '{name}', the files hold {len(mine)}",
+                fix="use --split 0.8/0.1/0.1 for a smaller sample",
+            )
+        for index, (start, stop) in enumerate(self.ranges):
+            result[mine[start:stop]] = index
+
+    def _assign_fractions(self, result: np.ndarray, mine: np.ndarray, seed: int, name: str) -> None:
+        order = permutation(len(mine), "split", seed, name)
+        edges = np.round(np.cumsum((0, *self.fractions)) * len(mine)).astype(int)
+        for index in range(len(self.names)):
+            result[mine[order[edges[index] : edges[index + 1]]]] = index

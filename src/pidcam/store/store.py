@@ -10,7 +10,6 @@ import numpy as np
 from pidcam.errors import DataError, UnknownNameError
 from pidcam.events import EventBatch
 from pidcam.schema import EventSchema
-from pidcam.store.kernels import densify
 from pidcam.store.manifest import Manifest, read_manifest
 from pidcam.store.shards import file_checksum, read_shard
 
@@ -64,16 +63,15 @@ class Store:
 
     def to_numpy(self, split: str) -> dict[str, np.ndarray]:
         """A split as plain arrays: dense images (n, channels, *shape), features, targets, `label`, `weight`, `row`."""
-        batch = self.events(split)
-        arrays: dict[str, np.ndarray] = {}
-        for image in self.schema.images:
-            out = np.zeros((len(batch), len(image.channels), image.cells), np.float32)
-            every = np.arange(len(batch))
-            densify(batch.images[image.name], image, every, every, out)
-            arrays[image.name] = out.reshape(len(batch), *image.dense_shape)
-        return (
-            arrays | batch.features | batch.targets | {k: getattr(batch, k) for k in ("label", "weight", "file", "row")}
-        )
+        from torch import Tensor  # heavy, and nothing else here needs it
+
+        from pidcam.store.assemble import batch_from_events
+
+        events = self.events(split)
+        images = batch_from_events(events, self.schema).images
+        scalars = {name: getattr(events, name) for name in ("label", "weight", "file", "row")}
+        dense = {name: image.numpy() for name, image in images.items() if isinstance(image, Tensor)}
+        return dense | events.features | events.targets | scalars
 
     def verify(self) -> None:
         """Compare every shard with its checksum; `DataError` names the first that differs."""

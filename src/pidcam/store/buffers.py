@@ -1,0 +1,38 @@
+"""Memory for batches, used again once nobody holds the batch: a new page costs more than the events put on it."""
+
+from __future__ import annotations
+
+import math
+import weakref
+
+import numpy as np
+import torch
+
+
+class Buffers:
+    """Keeps at most `spare` unused blocks. A tensor that is still referred to, by whatever view, is never reused."""
+
+    def __init__(self, spare: int):
+        self._spare = spare
+        self._free: list[np.ndarray] = []
+
+    def take(self, shape: tuple[int, ...]) -> torch.Tensor:
+        """A float32 tensor with anything in it, distinct from all others alive."""
+        size = math.prod(shape)
+        block = self._block(size)
+        # the tensor's storage owns `lent`, and numpy arrays made from the tensor own the storage
+        lent = np.ndarray(shape, np.float32, buffer=block)
+        if self._spare:
+            weakref.finalize(lent, self._give_back, block).atexit = False
+        return torch.from_numpy(lent)
+
+    def _block(self, size: int) -> np.ndarray:
+        while self._free:
+            block = self._free.pop()
+            if len(block) >= size:
+                return block
+        return np.empty(size, np.float32)
+
+    def _give_back(self, block: np.ndarray) -> None:
+        if len(self._free) < self._spare:
+            self._free.append(block)
