@@ -149,7 +149,7 @@ def test_hostile_names_stay_text(png):
 
 
 def test_pictures_of_all_runs_are_shown_once(png):
-    runs = [RunView(name, figures={"samples": png}) for name in ("a", "b", "c")]
+    runs = [RunView(name, figures={"sample_images": png}) for name in ("a", "b", "c")]
     images = Parsed(render_page(runs, title="t")).all("img")
     assert len(images) == 1
     assert images[0]["alt"] == "A sheet of detector images of single events, a row per class"

@@ -43,12 +43,12 @@ CAPTIONS = {
         "validation loss.",
         "training and validation loss, accuracy and AUC against training step",
     ),
-    "samples": (
+    "sample_images": (
         "Sample images",
         "Single events of each class, every channel; cells without a hit are left blank.",
         "a sheet of detector images of single events, a row per class",
     ),
-    "means": (
+    "mean_images": (
         "Mean images",
         "Mean image of each class and the plain difference between classes.",
         "mean detector image per class and their difference",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -61,7 +62,8 @@ def structure(
 def description(title: str, facts: Mapping[str, Any]) -> Figure:
     """A model that is not a stack of layers (trees): one box with its facts, such as {"trees": 300, "leaves": 31}."""
     lines = [f"{key}: {count(value) if isinstance(value, int) else value}" for key, value in facts.items()]
-    return _draw([Box("", title, lines, None, 0, block=True)], "")
+    first, *more = textwrap.wrap(title, 46, break_on_hyphens=False) or [""]
+    return _draw([Box("", first, [*more, *lines], None, 0, block=True)], "")
 
 
 def boxes_of(layers: Sequence[Mapping[str, Any]]) -> list[Box]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,7 @@ def scores(predictions: Mapping[str, Predictions], *, signal: str | None = None,
     figure = new_figure(5.4 if columns == 1 else 3.9 * columns, 3.9 * rows if columns == 1 else 3.3 * rows)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     filled = "test" if "test" in predictions else list(predictions)[-1]
-    bins = 25 if min(map(len, predictions.values())) < 4000 else 50
+    bins = _bins([known(table).score for table in predictions.values()])
     for panel, wanted in zip(panels, signals, strict=False):
         for i, (split, table) in enumerate(sorted(predictions.items(), key=lambda item: item[0] != filled)):
             _draw_scores(panel, known(table), wanted, f", {split}", i, bins)
@@ -104,11 +104,12 @@ def scores(predictions: Mapping[str, Predictions], *, signal: str | None = None,
         panel.set_xlim(0, 1)
         if log:
             panel.set_yscale("log")
-            panel.set_ylim(top=panel.get_ylim()[1] * 8 ** min(len(predictions), 2))
+            panel.set_ylim(top=panel.get_ylim()[1] * 8)
         else:
-            panel.set_ylim(0, panel.get_ylim()[1] * 1.35)
-        many = len(predictions) > 2
-        panel.legend(ncols=1 if many else len(predictions), fontsize=8 if columns == 1 else 7, loc="upper center")
+            panel.set_ylim(0, panel.get_ylim()[1] * (1.3 if columns == 1 or len(predictions) < 3 else 1.5))
+        across = min(len(predictions), 3 if columns == 1 else 2)
+        size = 7 if columns > 1 or across > 2 else 8
+        panel.legend(ncols=across, fontsize=size, loc="upper center", columnspacing=1.0, handletextpad=0.5)
     for panel in panels[len(signals) :]:
         panel.set_axis_off()
     return figure
@@ -136,6 +137,13 @@ def _draw_scores(panel: Axes, events: Known, wanted: str, split: str, nth: int, 
         fill = {"markerfacecolor": "white"} if nth == 2 else {}
         look: dict[str, Any] = {"fmt": marker(k), "ms": 3.2, "elinewidth": 0.9, **fill}
         panel.errorbar(middle[shown], height[shown], error[shown], color=ink, label=label, **look)
+
+
+def _bins(scores: Sequence[np.ndarray]) -> int:
+    """Bins from 0 to 1, coarse for few events, finer where all scores lie close together."""
+    low, high = np.quantile(np.concatenate([s.ravel() for s in scores]), [0.02, 0.98])
+    few = min(map(len, scores)) < 4000
+    return next((n for n in (25, 50, 100) if n * (high - low) > (12 if few else 24)), 200)
 
 
 def _histogram(values: np.ndarray, edges: np.ndarray, weight: np.ndarray) -> np.ndarray:
