@@ -5,10 +5,14 @@
 
 from pidcam.reports.captions import FigureView
 from pidcam.reports.data import class_counts, spectra
+from pidcam.reports.differences import gain, importance, robustness
+from pidcam.reports.display import display, saliency
 from pidcam.reports.drawing import description, structure
 from pidcam.reports.images import mean_images, sample_images
+from pidcam.reports.in_bins import in_bins
 from pidcam.reports.page import DataView, RunView, render_page
 from pidcam.reports.performance import confusion, roc, scores
+from pidcam.reports.reliability import reliability
 from pidcam.reports.style import save
 from pidcam.reports.training import history
 from pidcam.reports.worries import worries
@@ -20,10 +24,17 @@ __all__ = [
     "class_counts",
     "confusion",
     "description",
+    "display",
+    "gain",
     "history",
+    "importance",
+    "in_bins",
     "mean_images",
+    "reliability",
     "render_page",
+    "robustness",
     "roc",
+    "saliency",
     "sample_images",
     "save",
     "scores",

@@ -37,6 +37,33 @@ CAPTIONS = {
         "Share of each true class (rows) predicted as each class (columns), with binomial errors and events.",
         "confusion matrix of true against predicted class",
     ),
+    "reliability": (
+        "Reliability",
+        "How often a probability came true, before and after the temperature fitted on validation; error bars are 68 % "
+        "intervals. ECE is the mean distance from the diagonal, beside what perfect probabilities would show.",
+        "reliability diagram: observed fraction against predicted probability",
+    ),
+    "robustness": (
+        "Robustness",
+        "Change of AUC and accuracy when the test events are shifted as a detector might be; errors are paired.",
+        "differences of AUC and accuracy for each shift of the detector",
+    ),
+    "importance": (
+        "Importance",
+        "What AUC and accuracy lose when a part of the input is shuffled among events; errors are paired.",
+        "losses of AUC and accuracy for each part of the input",
+    ),
+    "gain": (
+        "Gain of features",
+        "Share of the gain of all trees that each feature brought.",
+        "bar chart of the gain per feature",
+    ),
+    "saliency": (
+        "Most confident mistakes",
+        "Each event beside what its cells added to the log odds of the predicted class (integrated gradients from the "
+        "empty detector): red speaks for the prediction, blue against it.",
+        "detector images of the most confident mistakes with the attribution of every cell",
+    ),
     "history": (
         "Training history",
         "Loss, accuracy and AUC after every step of training; bands are statistical; the dotted line marks the lowest "

@@ -43,7 +43,7 @@ def sample_images(batch: EventBatch, schema: EventSchema, *, per_class: int = 5,
             if (i, j) not in grid:
                 panel.set_axis_off()
                 continue
-            mappable = _heat_map(panel, view, grid[i, j], norm, outer=(i == len(groups) - 1, j == 0))
+            mappable = heat_map(panel, view, grid[i, j], norm, outer=(i == len(groups) - 1, j == 0))
             panel.set_title(f"row {batch.row[groups[i][1][j]]}", fontsize=7, color=PALE, loc="right", pad=3)
             if j == 0:
                 panel.set_title(groups[i][0], fontweight="bold", pad=3)
@@ -90,7 +90,7 @@ def _row_of_maps(
 ) -> None:
     """Draw maps of one scale, with their colour bar; panels left over stay empty if they are nobody's."""
     for i, (panel, values, title) in enumerate(zip(panels, maps, titles, strict=False)):
-        mappable = _heat_map(panel, view, values, norm, outer=(True, i == 0))
+        mappable = heat_map(panel, view, values, norm, outer=(True, i == 0))
         panel.set_title(title)
     for panel in panels[len(maps) :] if len(panels) > 3 or len(maps) > 2 else ():
         panel.set_axis_off()
@@ -154,7 +154,7 @@ def _extend(norm: Normalize) -> str:
     return "neither" if isinstance(norm, SymLogNorm) else "min" if isinstance(norm, LogNorm) else "both"
 
 
-def _heat_map(panel: Axes, view: View, values: np.ndarray, norm: Normalize, *, outer: tuple[bool, bool]) -> AxesImage:
+def heat_map(panel: Axes, view: View, values: np.ndarray, norm: Normalize, *, outer: tuple[bool, bool]) -> AxesImage:
     """Draw one picture; `outer` says whether it carries the label of the x and of the y axis."""
     colours = ENERGY_MAP if isinstance(norm, LogNorm) else SIGNED_MAP
     if isinstance(norm, LogNorm):

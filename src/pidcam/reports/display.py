@@ -1,0 +1,92 @@
+"""Event display: single events, every channel from every side, and on which cells a decision rested."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+
+from pidcam.errors import DataError
+from pidcam.events import Dense, EventBatch
+from pidcam.reports.images import colour_scale, heat_map
+from pidcam.reports.style import new_figure, styled, with_unit
+from pidcam.reports.views import View, hits, picture, views
+from pidcam.schema import EventSchema
+
+Panel = tuple[View, list[np.ndarray], Normalize, str]
+"""What is drawn in one column: the view, its picture of every event, the common scale, the label of the colour bar."""
+
+
+@styled
+def display(batch: EventBatch, schema: EventSchema, titles: Sequence[str]) -> Figure:
+    """A row per event under its title: every channel of every image, volumes from three sides.
+
+    Values are in physical units; the events share one scale per channel, logarithmic or, of signed channels, two-sided.
+    """
+    return _sheet(_columns(batch, schema), titles)
+
+
+@styled
+def saliency(
+    batch: EventBatch, schema: EventSchema, attributions: Mapping[str, np.ndarray], titles: Sequence[str]
+) -> Figure:
+    """A row per event: every channel, and beside it what each cell added to the log odds of the predicted class.
+
+    attributions: {image: (n, channels, *grid)}. Red cells spoke for the prediction, blue ones against it; volumes are
+    added up along the line of sight, and one scale holds for all channels of an event.
+    """
+    columns: list[Panel] = []
+    for image in schema.images:
+        values = attributions[image.name]
+        of_image = replace(batch, images={image.name: batch.images[image.name]})
+        event, cell, value = hits(Dense(values.astype(np.float32)), image)
+        for view, pictures, norm, label in _columns(of_image, schema):
+            columns.append((view, pictures, norm, label))
+            added = replace(view, factor=1.0, unit="", signed=False)
+            maps = [picture(added, cell[event == i], value[event == i]) for i in range(len(batch))]
+            columns.append((added, maps, Normalize(-1, 1), f"{view.title}: added to the log odds"))
+    tops = []
+    for i in range(len(batch)):
+        sizes = [np.abs(maps[i][np.isfinite(maps[i])]) for _, maps, _, label in columns if label.endswith("log odds")]
+        tops.append(max((float(size.max()) for size in sizes if len(size)), default=1.0) or 1.0)
+    return _sheet(columns, titles, tops)
+
+
+def _columns(batch: EventBatch, schema: EventSchema) -> list[Panel]:
+    if not len(batch):
+        raise DataError("no events to draw", where=schema.name)
+    columns: list[Panel] = []
+    several = len(batch.images) > 1
+    for image in schema.images:
+        if image.name not in batch.images:
+            continue
+        event, cell, value = hits(batch.images[image.name], image)
+        for view in views(image, batch.images[image.name]):
+            pictures = [picture(view, cell[event == i], value[event == i]) for i in range(len(batch))]
+            label = with_unit(f"{image.name}: {view.title}" if several else view.title, view.unit)
+            columns.append((view, pictures, colour_scale(view, pictures), label))
+    if not columns:
+        raise DataError("has no images to draw", where=schema.name)
+    return columns
+
+
+def _sheet(columns: list[Panel], titles: Sequence[str], tops: Sequence[float] | None = None) -> Figure:
+    """`tops` are the ends of the scale of attributions, per event."""
+    wide = max(2.6 if len(columns) > 2 else 3.4, 5.2 / len(columns))
+    figure = new_figure(wide * len(columns), 3.1 * len(titles))
+    blocks = np.ravel(figure.subfigures(len(titles), 1, squeeze=False))
+    for i, (block, title) in enumerate(zip(blocks, titles, strict=True)):
+        block.suptitle(title, x=0.02, ha="left", fontsize=10, fontweight="bold")
+        panels = block.subplots(1, len(columns), squeeze=False)[0]
+        for panel, (view, pictures, norm, label) in zip(panels, columns, strict=True):
+            own = Normalize(-tops[i], tops[i]) if tops and label.endswith("log odds") else norm
+            mappable = heat_map(panel, view, pictures[i], own, outer=(True, True))
+            look: dict[str, Any] = {"extend": "min" if isinstance(own, LogNorm) else "neither"}
+            bar = block.colorbar(mappable, ax=panel, location="bottom", pad=0.02, aspect=25, **look)
+            bar.set_label(label, fontsize=8)
+            bar.ax.tick_params(labelsize=7)
+    return figure

@@ -1,0 +1,62 @@
+"""Everything against a variable: AUC, efficiency and fake rate per bin with error bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from pidcam.errors import DataError
+from pidcam.reports.style import colour, label_axes, marker, new_figure, styled, with_unit
+
+
+@styled
+def in_bins(section: Mapping[str, Any], name: str) -> Figure:
+    """From a variable's entry in the section `by` of metrics.json: a panel per quantity, a colour per class.
+
+    Left the AUC, in the middle efficiency (full) and fake rate (open) of one cut, right the fake rate with cuts of
+    the same efficiency in every bin. Horizontal bars are bins, vertical ones 68 % intervals; a gap has too few events.
+    """
+    signals = section["signals"]
+    if not signals:
+        raise DataError("holds no class that could be measured", where=f"by {name}")
+    first = next(iter(signals.values()))
+    panels = 1 + ("cut" in first) + ("flat" in first)
+    figure = new_figure(3.6 * panels + 0.4 * (panels == 1), 3.3)
+    axes = figure.subplots(1, panels, squeeze=False)[0]
+    edges = np.array(section["edges"], float)
+    several = len(signals) > 1
+    for k, (signal, of) in enumerate(signals.items()):
+        front = f"{signal}: " if several else ""
+        _points(axes[0], edges, of["auc"], k, signal if several else "")
+        if "cut" in of:
+            _points(axes[1], edges, of["cut"]["efficiency"], k, f"{front}efficiency")
+            _points(axes[1], edges, of["cut"]["fake_rate"], k if several else 1, f"{front}fake rate", hollow=True)
+        if "flat" in of:
+            _points(axes[-1], edges, of["flat"]["fake_rate"], k, signal if several else "", hollow=True)
+    x = with_unit(name, section.get("unit", ""))
+    label_axes(axes[0], x, "AUC")
+    if "cut" in first:
+        label_axes(axes[1], x, f"rate, cut at {100 * first['cut']['asked']:g} % fake rate")
+        axes[1].set_ylim(0, 1)
+    if "flat" in first:
+        label_axes(axes[-1], x, f"fake rate at {100 * first['flat']['asked']:g} % efficiency in each bin")
+        axes[-1].set_ylim(0, 1)
+    for panel in axes:
+        if panel.get_legend_handles_labels()[1]:
+            panel.legend(fontsize=7.5)
+    return figure
+
+
+def _points(panel: Axes, edges: np.ndarray, of: Mapping[str, Any], i: int, label: str, *, hollow: bool = False) -> None:
+    value, low, high = (np.array(of[key], float) for key in ("value", "low", "high"))
+    middle, half = (edges[1:] + edges[:-1]) / 2, np.diff(edges) / 2
+    shown = np.isfinite(value)
+    bars = np.nan_to_num(np.maximum([value - low, high - value], 0))[:, shown]
+    look: dict[str, Any] = {"fmt": marker(i), "ms": 4, "elinewidth": 1.0}
+    if hollow:
+        look["markerfacecolor"] = "white"
+    panel.errorbar(middle[shown], value[shown], bars, half[shown], color=colour(i), label=label or None, **look)
