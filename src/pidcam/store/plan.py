@@ -90,7 +90,7 @@ class Plan:
     def _repeated(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(numbers of events with content seen before, number of its first occurrence); empty events repeat nothing."""
         numbers = np.flatnonzero(state == State.good)
-        content = np.concatenate([s.content[s.state == State.good] for s in self.scans])
+        content = np.concatenate([s.content[s.state[s.state != State.bad] == State.good] for s in self.scans])
         order = np.lexsort((content[:, 0], content[:, 1]))  # stable: equal content stays in canonical order
         content, numbers = content[order], numbers[order]
         same = np.zeros(len(numbers), bool)
