@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -46,13 +47,18 @@ def writing(path: Path | str) -> Iterator[None]:
             "no permission to write here", where=error.filename or path, fix="choose another --out"
         ) from error
     except OSError as error:
+        another = "choose another --out"
         if error.errno in _DISK_FULL:
-            fix = "free some space or choose another --out; nothing half-written was left"
+            fix = f"free some space or {another}; nothing half-written was left"
             raise InputError("the disk is full", where=path, fix=fix) from error
+        if error.errno == errno.EROFS:
+            raise InputError("no permission to write here", where=error.filename or path, fix=another) from error
+        if isinstance(error, NotADirectoryError | FileExistsError) and any(p.is_file() for p in Path(path).parents):
+            raise InputError("a part of this path is a file, not a folder", where=path, fix=another) from error
         raise
 
 
-_DISK_FULL = {28, 27, 122}  # ENOSPC, EFBIG, EDQUOT
+_DISK_FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -54,7 +54,14 @@ class Registry(Generic[T]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
+        self._loaded = True  # before the imports, which may look things up themselves
+        try:
+            self._import()
+        except BaseException:
+            self._loaded = False  # never go on with half of the things as if that was all
+            raise
+
+    def _import(self) -> None:
         package = importlib.import_module(self.group)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self.group}.{module.name}")
