@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pidcam.training.run import Run as Run
     from pidcam.training.run import load_run as load_run
     from pidcam.verbs.evaluate import evaluate as evaluate
+    from pidcam.verbs.inspect import inspect as inspect
     from pidcam.verbs.list import list_things as list
     from pidcam.verbs.predict import predict as predict
     from pidcam.verbs.prepare import prepare as prepare
@@ -34,6 +35,7 @@ _PUBLIC = {
     "Store": "pidcam.store.store",
     "download": "pidcam.downloads",
     "evaluate": "pidcam.verbs.evaluate",
+    "inspect": "pidcam.verbs.inspect",
     "list": "pidcam.verbs.list:list_things",
     "load_run": "pidcam.training.run",
     "predict": "pidcam.verbs.predict",

@@ -63,6 +63,25 @@ def list_command(
     return found[kind] if kind else found, show
 
 
+@app.command("inspect")
+@verb
+def inspect_command(
+    paths: Annotated[list[Path], typer.Argument(help="Raw files of one detector, or a store, or a run.")],
+    detector: Annotated[
+        str | None, typer.Option("--detector", "-d", help="Which detector. [default: found out]", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="New folder for pictures of the events.", show_default=False)
+    ] = None,
+) -> Shown:
+    """Look at raw files, a store or a run: counts, ranges, spectra, what is empty, bad or there twice."""
+    from pidcam.cli.show_inspect import show_inspection
+    from pidcam.verbs.inspect import inspect
+
+    found = inspect(paths, detector=detector, out=out)
+    return found.as_json(), lambda: show_inspection(found)
+
+
 @app.command("download")
 @verb
 def download_command(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from pidcam.events import Cells, Dense, EventBatch, Images, Points
 from pidcam.reports.style import with_unit
 from pidcam.schema import Channel, Image
+from pidcam.units import physical_unit
 
 MOST_CELLS = 400
 """A picture has at most so many cells along an axis; finer read-outs are merged for display."""
@@ -100,8 +100,7 @@ def physical(channel: Channel) -> tuple[float, str]:
     >>> physical(Channel(name="energy", unit="50 GeV"))
     (50.0, 'GeV')
     """
-    match = re.fullmatch(r"([0-9.]+(?:e[+-]?\d+)?)\s*([^\W\d].*)", channel.unit.strip())
-    return (float(match[1]), match[2]) if match else (1.0, channel.unit)
+    return physical_unit(channel.unit)
 
 
 def hits(images: Images, image: Image) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
