@@ -104,7 +104,7 @@ class EventSchema(Spec):
     def _check(self) -> Self:
         if not self.images and not self.features:
             raise ValueError("an event needs at least one image or feature")
-        columns = [x.name for x in (*self.images, *self.features, *self.targets)]
+        columns = [i.name for i in self.images] + [c.name for c in (*self.features, *self.targets)]
         for what, names in (("column", columns), ("class", [c.name for c in self.classes])):
             twice = [name for name, count in Counter(names).items() if count > 1]
             if twice:

@@ -6,13 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pidcam import reports
 from pidcam.analysis import AucComparison
-from pidcam.errors import InputError
+from pidcam.config import load_yaml
+from pidcam.errors import InputError, MismatchError
 from pidcam.files import read_json, write_text
 from pidcam.predictions import Predictions
+from pidcam.progress import say
+from pidcam.reports.explore import EventSample, choose_events
 from pidcam.reports.page import DataView, RunView, render_page
 from pidcam.runs import RunDirectory
+from pidcam.store.store import Store
 
 _VERSIONS = ("pidcam", "python", "packages", "machine", "git_commit", "created", "device", "precision", "state")
 
@@ -38,13 +44,12 @@ def report(
         raise InputError("is a folder, not a page", where=out, fix="choose another --out")
     views = [_view(directory) for directory in directories]
     about = directories[0].about
+    events = _events(directories[0], views[0].predictions.get("test"))
     lines = [_comparison_line(name, reference, c) for name, c in (comparisons or {}).items()]
     overlay: dict[str, Any] = {}
-    if len(directories) > 1:
-        tests = {d.path.name: d.path / "predictions" / "test.parquet" for d in directories}
-        found = {name: Predictions.load(path) for name, path in tests.items() if path.exists()}
-        if found and len({p.classes for p in found.values()}) == 1:
-            overlay["roc"] = reports.roc(found)
+    tests = {view.name: view.predictions["test"] for view in views if "test" in view.predictions}
+    if len(tests) > 1 and len({p.classes for p in tests.values()}) == 1:
+        overlay["roc"] = reports.roc(tests)
     page = render_page(
         views,
         title=f"{about['detector']}: {' against '.join(about['classes'])}",
@@ -52,6 +57,7 @@ def report(
         comparisons=lines,
         figures=overlay,
         about={k: about[k] for k in ("pidcam", "python", "packages", "machine", "git_commit") if k in about},
+        events=events,
     )
     write_text(out, page)
     return out
@@ -71,8 +77,33 @@ def _view(directory: RunDirectory) -> RunView:
         about={k: about[k] for k in _VERSIONS if k in about},
         seconds=about.get("fit_seconds"),
         parameters=about.get("parameters"),
-        commands=about.get("commands", ()),
+        predictions={p.stem: Predictions.load(p) for p in sorted((path / "predictions").glob("*.parquet"))},
     )
+
+
+def _events(directory: RunDirectory, predictions: Predictions | None) -> EventSample | None:
+    """Test events to leaf through, from the run's store, if that is still there."""
+    config = load_yaml(directory.path / "config.yaml")
+    if predictions is None:
+        return None
+    try:
+        store = Store(config["store"])
+    except InputError as error:
+        say(f"{directory.path}: the page has no events to look at, because its store is gone ({error})")
+        return None
+    rows = choose_events(predictions)
+    shards = store.shards("test")
+    stored = np.concatenate([_event_key(s.file, s.row) for s in shards])
+    order = np.argsort(stored)
+    wanted = _event_key(predictions.file[rows], predictions.row[rows])
+    found = order[np.minimum(np.searchsorted(stored[order], wanted), len(stored) - 1)]
+    if not np.array_equal(stored[found], wanted):
+        raise MismatchError("is not the store that the predictions were made from", where=store.path)
+    return EventSample("test", rows, store.events("test", found), store.schema)
+
+
+def _event_key(file: np.ndarray, row: np.ndarray) -> np.ndarray:
+    return file.astype(np.int64) << 40 | row
 
 
 def _data(about: Mapping[str, Any]) -> DataView:
