@@ -9,8 +9,11 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from rich.console import Console
+from typer.testing import CliRunner
 
 import pidcam
+from pidcam.cli.main import app
 from pidcam.detectors.base import Detector, detectors
 from pidcam.errors import DataError, ExistsError, InputError, MismatchError, UnknownNameError
 from pidcam.formats import hdf5
@@ -427,3 +430,39 @@ def test_a_run_that_has_just_begun(tmp_path: Path) -> None:
     run = pidcam.inspect(tmp_path).run
     assert run is not None
     assert (run.state, run.config, run.best, run.epochs) == ("training", {}, {}, 0)
+
+
+# on the terminal
+
+
+def shown(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["inspect", *map(str, arguments)])
+    assert result.exit_code == 0, result.stderr
+    return result.stdout
+
+
+def test_json_is_what_the_function_gives(tmp_path: Path) -> None:
+    path = crops(tmp_path / "a.hdf5")
+    told = json.loads(shown(path, "-d", "cms-ecal", "--json"))
+    assert told == json.loads(json.dumps(pidcam.inspect(path, detector="cms-ecal").as_json()))
+    assert told["events"]["classes"][0] == {"name": "photon", "events": 20, "share": 0.5, "empty": 0, "bad": 0}
+
+
+def test_tables_fit_a_terminal_of_80_columns(tmp_path: Path, toy: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pidcam.cli.tables.console", lambda: Console(highlight=False, width=80))
+    monkeypatch.setattr("pidcam.cli.show_inspect.console", lambda: Console(highlight=False, width=80))
+    arrays = toy_arrays(200)
+    arrays["back"][3, 0, 1, 1] = np.nan
+    text = shown(write(tmp_path / "a.h5", **arrays))
+    lines = text.splitlines()
+    assert max(len(line) for line in lines if "next:" not in line) <= 80
+    assert not any("…" in line for line in lines)
+    for name in ("pion", "image back: 2 x 3 cells", "charge in units of 2e3 e", "energy, GeV", "note: "):
+        assert name in text
+    assert lines[-1] == f"next: pidcam prepare toy {tmp_path / 'a.h5'} --out stores/toy --drop-bad"
+
+
+def test_the_next_verb(tmp_path: Path, egamma_store: Store) -> None:
+    path = crops(tmp_path / "a.hdf5", y=None)
+    assert shown(path).endswith(f"next: pidcam predict RUN {path} --out predictions.parquet\n")
+    assert shown(egamma_store.path).endswith(f"next: pidcam train {egamma_store.path}\n")

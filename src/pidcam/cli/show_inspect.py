@@ -138,10 +138,10 @@ def _show_columns(facts: EventFacts) -> None:
     rows = []
     for column in facts.columns:
         s = column.values
-        median = s.quantiles.get("0.5")
-        rows.append([column.name, column.kind, column.unit, s.minimum, s.mean, s.std, median, s.maximum, s.missing])
+        name = f"{column.name}, {column.unit}" if column.unit else column.name
+        rows.append([name, column.kind, s.minimum, s.mean, s.std, s.maximum, s.missing])
     if rows:
-        show_table(["column", "kind", "unit", "min", "mean", "std", "median", "max", "missing"], rows)
+        show_table(["column", "kind", "min", "mean", "std", "max", "missing"], rows)
 
 
 def _show_next(found: Inspection) -> None:
