@@ -8,7 +8,7 @@ targets). The class order is kept in the file's metadata.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,12 @@ class Predictions:
     def probabilities(self) -> np.ndarray:
         """(n, classes) float64 from the columns `p_<class>`."""
         return np.stack([self.columns[f"p_{name}"] for name in self.classes], axis=1)
+
+    def take(self, rows: np.ndarray) -> Predictions:
+        """The events at `rows`: indices or a boolean mask."""
+        scalars = {name: getattr(self, name)[rows] for name in ("label", "weight", "file", "row")}
+        columns, spectators = ({k: v[rows] for k, v in each.items()} for each in (self.columns, self.spectators))
+        return replace(self, **scalars, columns=columns, spectators=spectators)
 
     def to_table(self) -> pa.Table:
         names = pa.array(self.classes, pa.string())

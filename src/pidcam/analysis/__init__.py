@@ -22,7 +22,14 @@ from pidcam.analysis.in_bins import (
     fraction_in_bins,
     quantile_edges,
 )
-from pidcam.analysis.multiclass import OneVsOne, OneVsRest, auc_one_vs_one, auc_one_vs_rest
+from pidcam.analysis.multiclass import (
+    OneVsOne,
+    OneVsRest,
+    OneVsRestComparison,
+    auc_one_vs_one,
+    auc_one_vs_rest,
+    compare_one_vs_rest,
+)
 from pidcam.analysis.partial_area import PartialArea, partial_auc, rejection_area
 from pidcam.analysis.plain import plain
 from pidcam.analysis.prior import prior_shift
@@ -58,6 +65,7 @@ __all__ = [
     "LikelihoodRatioCheck",
     "OneVsOne",
     "OneVsRest",
+    "OneVsRestComparison",
     "Overtraining",
     "PartialArea",
     "Reliability",
@@ -80,6 +88,7 @@ __all__ = [
     "binomial_interval",
     "bootstrap",
     "brier",
+    "compare_one_vs_rest",
     "confusion",
     "cut_in_bins",
     "delong",

@@ -17,7 +17,7 @@ from pidcam.analysis._check import (
     check_probabilities,
     check_weight,
 )
-from pidcam.analysis.roc import AucResult, influence
+from pidcam.analysis.roc import AucComparison, AucResult, influence, z_and_p
 from pidcam.errors import InputError
 
 
@@ -33,6 +33,16 @@ class OneVsRest:
     per_class: tuple[AucResult, ...]
     macro: AucResult
     micro: AucResult
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class OneVsRestComparison:
+    """Two models on the same events: the AUC of each class against all others (None where unknown), and of `macro`."""
+
+    classes: tuple[str, ...]
+    per_class: tuple[AucComparison | None, ...]
+    macro: AucComparison
     warnings: tuple[str, ...]
 
 
@@ -83,6 +93,35 @@ def auc_one_vs_rest(
         float(np.mean(areas)), _norm(np.mean(influences, axis=0)), len(truth), len(truth) * (len(areas) - 1)
     )
     return OneVsRest(names, tuple(per_class), macro, _micro(truth, scores, weights), warnings)
+
+
+def compare_one_vs_rest(
+    truth_index: ArrayLike,
+    probabilities_a: ArrayLike,
+    probabilities_b: ArrayLike,
+    classes: Sequence[str] | None = None,
+    weight: ArrayLike | None = None,
+) -> OneVsRestComparison:
+    """Return how the one-vs-rest AUCs of two models differ (a - b) on the same events, with DeLong's paired covariance.
+
+    `probabilities_a` and `probabilities_b` (n, K) in the same event order; the rest and the errors raised as for
+    `auc_one_vs_rest`. The error of `macro` keeps the correlation of its terms.
+    """
+    names, truth, a, weights = _check(truth_index, probabilities_a, classes, weight)
+    _, _, b, _ = _check(truth, probabilities_b, names, None)
+    if b.shape != a.shape:
+        raise InputError(f"{b.shape[1]} classes against {a.shape[1]}", where="probabilities_b")
+    usable, warnings = _usable(names, truth, weights)
+    per_class: list[AucComparison | None] = [None] * len(names)
+    areas, parts = [], []
+    for k in np.flatnonzero(usable):
+        (auc_a, part_a), (auc_b, part_b) = (influence(truth == k, each[:, k], weights) for each in (a, b))
+        per_class[k] = _comparison(auc_a, auc_b, part_a - part_b)
+        areas.append((auc_a, auc_b))
+        parts.append(part_a - part_b)
+    mean_a, mean_b = np.mean(areas, axis=0).tolist()
+    macro = _comparison(mean_a, mean_b, np.mean(parts, axis=0))
+    return OneVsRestComparison(names, tuple(per_class), macro, warnings)
 
 
 def auc_one_vs_one(
@@ -145,6 +184,11 @@ def _micro(truth: IndexArray, scores: FloatArray, weight: FloatArray | None) -> 
     flags = (truth[:, None] == np.arange(size)).ravel()
     area, part = influence(flags, scores.ravel(), None if weight is None else np.repeat(weight, size))
     return AucResult(area, _norm(part.reshape(n, size).sum(axis=1)), n, n * (size - 1))
+
+
+def _comparison(auc_a: float, auc_b: float, part: FloatArray) -> AucComparison:
+    difference, error = auc_a - auc_b, _norm(part)
+    return AucComparison(auc_a, auc_b, difference, error, *z_and_p(difference, error))
 
 
 def _norm(part: FloatArray) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pidcam.cli.tables import console, duration, show_table, show_wrote, with_error
-from pidcam.tasks.base import scalar_metrics
+from pidcam.tasks.base import scalar_metrics, split_metrics
 
 if TYPE_CHECKING:
     from pidcam.store.store import Store
@@ -48,6 +48,7 @@ def show_training(run: Run) -> None:
 
 def show_metrics(metrics: Mapping[str, Mapping[str, Any]], seconds: Mapping[str, float | None]) -> None:
     """One row per model: every metric that has an error, per split, and the time of the fit."""
+    metrics = {model: split_metrics(of) for model, of in metrics.items()}
     splits = list(dict.fromkeys(split for of in metrics.values() for split in of))
     first = next(iter(next(iter(metrics.values())).values()))
     names = [n for n in first if f"{n}_error" in first] or list(scalar_metrics(first))

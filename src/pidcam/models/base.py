@@ -21,9 +21,9 @@ from pidcam.registry import Registry
 from pidcam.schema import EventSchema, Spec
 
 if TYPE_CHECKING:
+    from pidcam.runs import RunDirectory
     from pidcam.store.loader import Loader
     from pidcam.tasks.base import Task
-    from pidcam.runs import RunDirectory
 
 
 @dataclass(frozen=True)

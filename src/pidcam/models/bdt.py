@@ -19,9 +19,9 @@ from pidcam.files import read_json, write_json, write_text
 from pidcam.models.base import Inputs, register_model
 
 if TYPE_CHECKING:
+    from pidcam.runs import RunDirectory
     from pidcam.store.loader import Loader
     from pidcam.tasks.base import Task
-    from pidcam.training.record import Record
 
 Positive = Annotated[int, Field(ge=1)]
 HISTORY_STEP = 10
@@ -49,7 +49,7 @@ class BoostedTrees:
             return list(self.inputs.features), scalars
         return [*names, *self.inputs.features], np.concatenate([matrix, scalars], axis=1)
 
-    def fit(self, train: Loader, valid: Loader, task: Task, record: Record) -> None:
+    def fit(self, train: Loader, valid: Loader, task: Task, record: RunDirectory) -> None:
         """Grow trees until the loss on `valid` has not improved for `patience` of them; keeps the best number."""
         if task.kind != "classification":
             raise MismatchError(f"model 'bdt' can only classify, the task is {task.kind}")
@@ -103,6 +103,16 @@ class BoostedTrees:
         margin = self.booster.predict(matrix, raw_score=True, num_threads=self.parameters["num_threads"])
         return {self.output: np.asarray(margin, np.float32).reshape(len(batch), self.width)}
 
+    def importance(self) -> dict[str, float]:
+        """Share of the gain of all splits that each feature brought, largest first; they add up to one."""
+        if self.booster is None:
+            return {}
+        gains = self.booster.feature_importance("gain")
+        shares = gains / (gains.sum() or 1.0)
+        order = np.argsort(-shares, kind="stable")
+        names = self.booster.feature_name()
+        return {names[i]: float(shares[i]) for i in order}
+
     def save(self, folder: Path) -> None:
         """Write `bdt.txt` (LightGBM's own text format) and `bdt.json`."""
         if self.booster is None:
@@ -140,7 +150,7 @@ def _plain(name: str) -> str:
     return re.sub(r"[^\w.+-]", "_", name)
 
 
-def _history(record: Record) -> Callable[[Any], None]:
+def _history(record: RunDirectory) -> Callable[[Any], None]:
     start = [time.monotonic()]
 
     def callback(env: Any) -> None:

@@ -28,7 +28,7 @@ def importance(section: Mapping[str, Any]) -> Figure:
 
 @styled
 def gain(section: Mapping[str, Any], *, most: int = 20) -> Figure:
-    """From the section `importance` of metrics.json: the features that trees gained most by, in per cent of all gain."""
+    """From the section `importance` of metrics.json: which features trees gained most by, in % of all gain."""
     rows = section.get("gain", ())[:most]
     if not rows:
         raise DataError("holds no gain", where="importance")

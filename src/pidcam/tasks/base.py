@@ -26,12 +26,16 @@ class Task(ABC):
 
     Set by the constructor: `selection` (classes looked at, their merging and order), `outputs` (width of every named
     output that a model must give) and `monitor` (the validation metric that training follows, and its good direction).
+    A classification also sets `signals`, the classes that are held against the rest. `sections` names the parts of
+    metrics.json beyond `metrics` that make sense for the task (see `pidcam.evaluation`).
     """
 
     Options: ClassVar[type[Spec]]
     kind: ClassVar[Literal["classification", "regression", "image"]]
+    sections: ClassVar[tuple[str, ...]] = ()
 
     selection: ClassSelection
+    signals: tuple[str, ...] = ()
     outputs: dict[str, int]
     monitor: tuple[str, Literal["min", "max"]] = ("loss", "min")
 
@@ -65,6 +69,11 @@ def scalar_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
         for name, value in metrics.items()
         if isinstance(value, float) and not name.endswith("_error") and name != "n"
     }
+
+
+def split_metrics(metrics: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The numbers per split in the content of metrics.json, without its other sections."""
+    return {name: of for name, of in metrics.items() if isinstance(of, dict) and {"n", "loss"} <= of.keys()}
 
 
 tasks: Registry[type[Task]] = Registry("task", "pidcam.tasks")

@@ -36,6 +36,7 @@ class Classify(Task):
 
     Options = ClassifyOptions
     kind = "classification"
+    sections = ("working_points", "calibration", "overtraining", "confusion", "areas", "species")
 
     def __init__(self, schema: EventSchema, options: Spec):
         assert isinstance(options, ClassifyOptions)
@@ -52,6 +53,7 @@ class Classify(Task):
             raise UnknownNameError("class", options.signal, self.classes, where="task.signal")
         self.binary = len(self.classes) == 2
         self.signal = options.signal or (self.classes[-1] if self.binary else None)
+        self.signals = (self.signal,) if self.signal else self.classes
         self.outputs = {"logit": 1} if self.binary else {"logits": len(self.classes)}
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> Tensor:

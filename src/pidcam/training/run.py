@@ -21,6 +21,7 @@ from pidcam.schema import EventSchema
 from pidcam.store.loader import Loader, batch_from_events
 from pidcam.store.store import Store
 from pidcam.tasks.base import Task
+from pidcam.training.calibration import calibrate, read_temperature
 from pidcam.training.config import RunConfig
 from pidcam.training.evaluate import predict
 from pidcam.training.torch_model import TorchModel
@@ -123,12 +124,18 @@ class Run:
         return batch
 
     def predict(
-        self, images: EventBatch | dict[str, np.ndarray] | np.ndarray, *, batch_size: int = BATCH_SIZE, **features: Any
+        self,
+        images: EventBatch | dict[str, np.ndarray] | np.ndarray,
+        *,
+        batch_size: int = BATCH_SIZE,
+        calibrated: bool = False,
+        **features: Any,
     ) -> Predictions:
         """Score events that are in memory.
 
         images: (n, channels, *shape) in the units of the raw files, or {image name: array} where there are several;
-        features by name, (n,). Raises `DataError` if a shape is not the model's.
+        features by name, (n,); calibrated: with the temperature that `evaluate` fitted. Raises `DataError` if a shape
+        is not the model's, `InputError` if calibrated scores are asked for and the run was not evaluated.
         """
         events = images
         if not isinstance(events, EventBatch):
@@ -136,16 +143,20 @@ class Run:
         self._check(events)
         every = np.arange(len(events))
         parts = (events.take(every[i : i + batch_size]) for i in range(0, len(events), batch_size))
-        return self.predict_batches(batch_from_events(part, self.schema) for part in parts)
+        return self.predict_batches((batch_from_events(part, self.schema) for part in parts), calibrated=calibrated)
 
-    def predict_batches(self, batches: Iterable[Batch], files: tuple[str, ...] = ()) -> Predictions:
+    def predict_batches(
+        self, batches: Iterable[Batch], files: tuple[str, ...] = (), *, calibrated: bool = False
+    ) -> Predictions:
         """Score raw (untransformed) batches, in their order."""
+        temperature = read_temperature(self.path) if calibrated else None
 
         def changed() -> Iterator[Batch]:
             for batch in batches:
                 yield self.change(batch.to(self.device))
 
-        return predict(self.model.predict, changed(), self.task, files)
+        predictions = predict(self.model.predict, changed(), self.task, files)
+        return predictions if temperature is None else calibrate(predictions, temperature)
 
     def _check(self, events: EventBatch) -> None:
         if not len(events):

@@ -2,23 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pidcam.errors import InputError, MismatchError
-from pidcam.files import write_json
+from pidcam.evaluation.against import against
+from pidcam.evaluation.rescored import input_importance, shifted_test
+from pidcam.evaluation.sample import clean
+from pidcam.evaluation.scores import score_split
+from pidcam.evaluation.sections import Gaps, Judged, make_sections
+from pidcam.evaluation.shifts import Shift, parse_shift
+from pidcam.evaluation.summary import metrics_tables
+from pidcam.evaluation.tables import check_format, table_text
+from pidcam.evaluation.variables import parse_binning, unit_of
+from pidcam.files import read_json, write_json, write_text
 from pidcam.predictions import Predictions
 from pidcam.progress import progress
+from pidcam.schema import EventSchema
 from pidcam.store.store import Store
+from pidcam.training.calibration import TEMPERATURE
 from pidcam.training.run import Run
-from pidcam.verbs.figures import write_figures
+from pidcam.verbs.figures import saliency_section, write_figures
+
+__all__ = ["evaluate", "score_split"]
 
 
-def evaluate(run: Path | str | Run, data: Path | str | None = None) -> dict[str, Any]:
-    """Score every split of the run's own store, or of another store `data`; returns the metrics per split.
+@dataclass(frozen=True)
+class Request:
+    """What is asked for beyond the sections of the task, checked against the schema of the events."""
 
-    Writes `metrics.json`, `predictions/` and `figures/` into the run, for another store into the run's folder
-    `evaluations/<store name>/`. Raises `MismatchError` if that store has other images or another class order.
+    by: dict[str, tuple[float, ...] | None]
+    shifts: list[Shift]
+    importance: bool
+    saliency: bool
+
+    @classmethod
+    def of(
+        cls, schema: EventSchema, by: Sequence[str], shift: Sequence[str], importance: bool, saliency: bool
+    ) -> Request:
+        binnings = dict(parse_binning(text) for text in by)
+        for name in binnings:
+            unit_of(name, schema)
+        return cls(binnings, [parse_shift(text, schema) for text in shift], importance, saliency)
+
+
+def evaluate(
+    run: Path | str | Run,
+    data: Path | str | None = None,
+    *,
+    by: Sequence[str] = (),
+    shift: Sequence[str] = (),
+    importance: bool = False,
+    saliency: bool = False,
+    table: str | None = None,
+) -> dict[str, Any]:
+    """Score every split of the run's own store, or of another store `data`; returns the content of metrics.json.
+
+    by: variables to bin everything in, `energy` or with edges `energy:0,10,50` (see `evaluation.variables`); shift:
+    changes of the detector such as `scale=1.02` (see `evaluation.shifts`); importance: shuffle parts of the input;
+    saliency: integrated gradients of the worst mistakes; table: `tex` or `csv` tables beside the figures.
+
+    Writes `metrics.json` (docs/metrics.md), `predictions/`, `figures/`, `tables/` and `temperature.json` into the run,
+    for another store into the run's folder `evaluations/<store name>/`, where thresholds and temperature are those of
+    the run's own validation split. What cannot be made is named under `warnings`; what was made on request before and
+    is not asked for now is kept. Raises `MismatchError` if that store has other images or another class order.
     """
     run = run if isinstance(run, Run) else Run.load(run)
     store = run.store() if data is None else Store(data)
@@ -27,26 +76,104 @@ def evaluate(run: Path | str | Run, data: Path | str | None = None) -> dict[str,
         run.schema.require_same_inputs(store.schema, where=str(store.path))
         run.schema.require_same_classes(store.schema, where=str(store.path))
         _require_no_overlap(run, store)
-    splits = [s for s in store.splits if store.manifest.events(s)]
-    predictions: dict[str, Predictions] = {}
-    with progress("evaluating", sum(store.manifest.events(s) for s in splits)) as bar:
-        for split in splits:
-            bar.note(split)
-            predictions[split] = score_split(run, store, split)
-            predictions[split].save(out / "predictions" / f"{split}.parquet")
-            bar.advance(store.manifest.events(split))
-    metrics = {split: run.task.metrics(p) for split, p in predictions.items()}
+    request = Request.of(store.schema, by, shift, importance, saliency)
+    form = check_format(table) if table else None
+    gaps = Gaps()
+    scored = _score(run, store, out, tuple(request.by))
+    splits, metrics = _judge(run, scored, gaps)
+    names = run.task.sections
+    judged = Judged(run.task, splits)
+    if data is not None:
+        judged = Judged(run.task, {k: v for k, v in splits.items() if k == "test"} | _own_valid(run, gaps))
+        names = tuple(name for name in names if name != "overtraining")  # none of these events was trained on
+    metrics |= make_sections(names, judged, gaps)
+    metrics |= _on_request(request, run, store, judged, out, gaps)
+    _keep_earlier(out / "metrics.json", metrics, gaps)
+    metrics["warnings"] = dict(gaps)
     write_json(out / "metrics.json", metrics)
-    write_figures(run, store, predictions, out / "figures")
+    if data is None and (temperature := metrics.get("calibration", {}).get("temperature")):
+        write_json(out / TEMPERATURE, temperature)
+    for each in metrics_tables(metrics) if form else ():
+        write_text(out / "tables" / f"{each.name}.{form}", table_text(each, str(form)))
+    write_figures(run, store, splits, out / "figures", metrics)
     return metrics
 
 
-def score_split(run: Run, store: Store, split: str) -> Predictions:
-    """Predictions for one split in stored order, in fp32 and evaluation mode."""
-    files = tuple(source.name for source in store.manifest.sources)
-    loader = run.loader(store, split)
-    loader.change = None  # predict_batches applies the transforms
-    return run.predict_batches(loader, files)
+def _score(run: Run, store: Store, out: Path, by: tuple[str, ...]) -> dict[str, Predictions]:
+    splits = [s for s in store.splits if store.manifest.events(s)]
+    scored = {}
+    with progress("evaluating", sum(store.manifest.events(s) for s in splits)) as bar:
+        for split in splits:
+            bar.note(split)
+            scored[split] = score_split(run, store, split, by=by)
+            scored[split].save(out / "predictions" / f"{split}.parquet")
+            bar.advance(store.manifest.events(split))
+    return scored
+
+
+def _judge(run: Run, scored: dict[str, Predictions], gaps: Gaps) -> tuple[dict[str, Predictions], dict[str, Any]]:
+    """The events that can be judged, and the task's metrics of them, per split; the rest is named in `gaps`."""
+    splits, metrics = {}, {}
+    for split, predictions in scored.items():
+        try:
+            if run.task.signals:
+                predictions, lines = clean(predictions, split)
+                for line in lines:
+                    gaps.warn(split)(line)
+            metrics[split] = run.task.metrics(predictions)
+            splits[split] = predictions
+        except InputError as error:
+            gaps.warn(split)(str(error))
+    if not splits:
+        reasons = "; ".join(line for lines in gaps.values() for line in lines)
+        raise InputError(f"no split can be judged: {reasons}", where=run.path)
+    return splits, metrics
+
+
+def _own_valid(run: Run, gaps: Gaps) -> dict[str, Predictions]:
+    """The run's own validation split: another store shall not choose its own thresholds."""
+    path = run.path / "predictions" / "valid.parquet"
+    if not path.exists():
+        gaps.warn("valid")(f"the run's own validation split was not scored; run: pidcam evaluate {run.path}")
+        return {}
+    return {"valid": clean(Predictions.load(path), "valid")[0]}
+
+
+def _on_request(request: Request, run: Run, store: Store, judged: Judged, out: Path, gaps: Gaps) -> dict[str, Any]:
+    made: dict[str, Any] = {}
+    for name, edges in request.by.items():
+        place, unit = f"by {name}", unit_of(name, store.schema)
+        section = gaps.attempt(
+            place,
+            lambda n=name, e=edges, p=place, u=unit: against(judged, n, gaps.warn(p), edges=e, unit=u),  # type: ignore[misc]
+        )
+        if section is not None:
+            made.setdefault("by", {})[name] = section
+    if request.shifts:
+        warn = gaps.warn("robustness")
+        made["robustness"] = gaps.attempt("robustness", lambda: shifted_test(run, store, judged, request.shifts, warn))
+    if request.importance:
+        made["importance"] = gaps.attempt(
+            "importance", lambda: input_importance(run, store, judged, gaps.warn("importance"))
+        )
+    if request.saliency:
+        made["saliency"] = gaps.attempt(
+            "saliency", lambda: saliency_section(run, store, judged, out / "figures", gaps.warn("saliency"))
+        )
+    return {name: section for name, section in made.items() if section is not None}
+
+
+def _keep_earlier(path: Path, metrics: dict[str, Any], gaps: Gaps) -> None:
+    """Sections made on request earlier stay, as long as they speak of the same scores."""
+    earlier = read_json(path) if path.exists() else {}
+    if any(earlier.get(split) != metrics[split] for split in metrics if "loss" in metrics[split]):
+        return
+    for name in ("by", "robustness", "importance", "saliency"):
+        if name in earlier and name not in metrics:
+            metrics[name] = earlier[name]
+            for place, lines in earlier.get("warnings", {}).items():
+                if place.split()[0] == name:
+                    gaps.setdefault(place, lines)
 
 
 def _require_no_overlap(run: Run, store: Store) -> None:

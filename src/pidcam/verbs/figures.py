@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from matplotlib.figure import Figure
 from torch import nn
 
 from pidcam import reports
+from pidcam.evaluation.saliency import saliency
+from pidcam.evaluation.sections import Judged, Warn
 from pidcam.predictions import Predictions
 from pidcam.reports.layers import layer_table
 from pidcam.store.store import Store
@@ -17,9 +21,11 @@ SAMPLE = 2000
 """Events from which sample and mean images are made."""
 
 
-def write_figures(run: Run, store: Store, predictions: Mapping[str, Predictions], out: Path) -> None:
-    """Structure, history, images and the task's own figures of a run, as PNG and PDF in the folder `out`."""
-    figures = {"structure": structure_figure(run, store), **run.task.figures(predictions)}
+def write_figures(
+    run: Run, store: Store, predictions: Mapping[str, Predictions], out: Path, metrics: Mapping[str, Any]
+) -> None:
+    """Structure, history, images, the task's own figures and those of `metrics`, as PNG and PDF in the folder `out`."""
+    figures = {"structure": structure_figure(run, store), **run.task.figures(predictions), **section_figures(metrics)}
     if run.history:
         step = "tree" if not isinstance(_module(run), nn.Module) else "epoch"
         sizes = {split: len(p) for split, p in predictions.items() if split in ("train", "valid")}
@@ -30,6 +36,31 @@ def write_figures(run: Run, store: Store, predictions: Mapping[str, Predictions]
         figures["mean_images"] = reports.mean_images(sample, store.schema)
     for name, figure in figures.items():
         reports.save(figure, out / name)
+
+
+def section_figures(metrics: Mapping[str, Any]) -> dict[str, Figure]:
+    """Figures of those sections of metrics.json that have one."""
+    figures = {f"by_{name}".replace(".", "_"): reports.in_bins(of, name) for name, of in metrics.get("by", {}).items()}
+    if "calibration" in metrics:
+        figures["reliability"] = reports.reliability(metrics["calibration"])
+    if "robustness" in metrics:
+        figures["robustness"] = reports.robustness(metrics["robustness"])
+    if "importance" in metrics:
+        figures["importance"] = reports.importance(metrics["importance"])
+        if metrics["importance"].get("gain"):
+            figures["gain"] = reports.gain(metrics["importance"])
+    return figures
+
+
+def saliency_section(run: Run, store: Store, judged: Judged, out: Path, warn: Warn) -> dict[str, Any]:
+    """The section `saliency`, and its figure in the folder `out`."""
+    section, found, events = saliency(run, store, judged.need("test"), warn)
+    titles = [
+        f"{each['true']} taken for {each['predicted']} ({100 * each['score']:.1f} %), row {each['row']}"
+        for each in section["events"]
+    ]
+    reports.save(reports.saliency(events, store.schema, found.images, titles), out / "saliency")
+    return section
 
 
 def structure_figure(run: Run, store: Store):  # type: ignore[no-untyped-def]
