@@ -26,14 +26,22 @@ def _to_pointer(typing_context: Any, address: Any) -> Any:
 _pointer: Any = intrinsic(_to_pointer)
 
 
-@njit(nogil=True, cache=True)
+def _compiled(function: Any) -> Any:
+    """Compiled once, and kept on disk for the next process where there is a place to keep it."""
+    try:
+        return njit(nogil=True, cache=True)(function)
+    except RuntimeError:  # a read-only installation, used by somebody without a home to write in
+        return njit(nogil=True)(function)
+
+
+@_compiled
 def pick(address, shard, row, like, out):  # type: ignore[no-untyped-def]
     """`out[k]` = element `row[k]` of the column at `address[shard[k]]`, whose type is that of `like`."""
     for k in range(len(row)):
         out[k] = carray(_pointer(address[shard[k]]), row[k] + 1, like.dtype)[row[k]]
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def pick_dense(address, shard, row, out):  # type: ignore[no-untyped-def]
     """`out[k]` = event `row[k]` of the dense float32 images at `address[shard[k]]`; out (n, values)."""
     size = out.shape[1]
@@ -41,7 +49,7 @@ def pick_dense(address, shard, row, out):  # type: ignore[no-untyped-def]
         out[k] = carray(_pointer(address[shard[k]]), (row[k] + 1) * size, np.float32)[row[k] * size :]
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def hit_ranges(offsets, hits, shard, row, first, last):  # type: ignore[no-untyped-def]
     """Where the hits of every event begin and end in its shard; False if a shard tells nonsense."""
     for k in range(len(row)):
@@ -52,7 +60,7 @@ def hit_ranges(offsets, hits, shard, row, first, last):  # type: ignore[no-untyp
     return True
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def scatter_cells(place, value, shard, first, last, like, out):  # type: ignore[no-untyped-def]
     """Dense images of hits on cells; out (n, channels, cells) need not be zero before.
 
@@ -72,7 +80,7 @@ def scatter_cells(place, value, shard, first, last, like, out):  # type: ignore[
     return True
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def scatter_points(place, value, shard, first, last, low, pitch, shape, out):  # type: ignore[no-untyped-def]
     """Dense images of points: values in one voxel add up, points outside the grid are left out."""
     channels, axes = out.shape[1], len(shape)
@@ -93,7 +101,7 @@ def scatter_points(place, value, shard, first, last, low, pitch, shape, out):  #
                     image[channel, cell] += values[hit, channel]
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def copy_hits(address, shard, first, last, like, out):  # type: ignore[no-untyped-def]
     """Rows [first, last) of each event's (hits, width) array end to end into `out` (hits, width)."""
     width = out.shape[1]
