@@ -31,6 +31,8 @@ def claimed(out: Path, request: dict[str, str]) -> Iterator[None]:
     _require_ours(out, request)
     if is_finished(out):
         shutil.rmtree(out / "work", ignore_errors=True)  # left if the last call was killed at its very end
+        with suppress(OSError):
+            (out / LOCK).unlink(missing_ok=True)
         yield
         return
     created = not out.exists()
