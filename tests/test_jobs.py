@@ -153,3 +153,18 @@ def test_a_worker_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
     last = text.strip().splitlines()[-1]
     assert last.startswith(f"pidcam.errors.{PidcamError.__name__}: working: a worker process was killed"), text
     assert "call the same again to go on" in last
+
+
+@pytest.mark.parametrize("piped", [False, True])
+def test_a_plain_script_is_not_run_again_by_the_workers(tmp_path: Path, piped: bool) -> None:
+    """As people write them: without a main guard."""
+    script = """
+import math
+from pidcam.jobs import run_jobs
+print("begun")
+print(run_jobs(math.factorial, [3, 4], description="working", workers=2))
+"""
+    (tmp_path / "script.py").write_text(script)
+    command = [sys.executable, "-"] if piped else [sys.executable, str(tmp_path / "script.py")]
+    done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
+    assert done.stdout == "begun\n[6, 24]\n", done.stderr

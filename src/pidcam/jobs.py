@@ -10,12 +10,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import TypeVar
 
 from pidcam.errors import PidcamError
@@ -72,7 +74,7 @@ def _collect(
     bar: Progress,
     size: Callable[[Piece], float],
 ) -> list[Result]:
-    with _interrupts_ignored():
+    with _interrupts_ignored(), _script_left_alone(function):
         futures: dict[Future[Result], int] = {pool.submit(function, piece): i for i, piece in enumerate(pieces)}
     done: dict[int, Result] = {}
     try:
@@ -98,6 +100,29 @@ def _interrupts_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+
+
+@contextmanager
+def _script_left_alone(function: Callable[..., object]) -> Iterator[None]:
+    """Workers do not run the script that called us again, which they would if it has no `if __name__ == "__main__"`."""
+    main = sys.modules["__main__"]
+    path = getattr(main, "__file__", None)
+    named = path is None or getattr(main, "__spec__", None) is not None
+    if named or function.__module__ == "__main__" or _is_guarded(Path(str(path))):
+        yield
+        return
+    del main.__file__
+    try:
+        yield
+    finally:
+        main.__file__ = path
+
+
+def _is_guarded(script: Path) -> bool:
+    try:
+        return "__name__" in script.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # read from a pipe
+        return False
 
 
 def _prepare_worker() -> None:

@@ -24,7 +24,7 @@ def inspect_run(path: Path) -> Inspection:
         facts={name: value for name, value in about.items() if name not in ("schema", "state", "classes")},
         epochs=len(history),
         best=best[0] if best else {},
-        metrics={split: of for split, of in metrics.items() if isinstance(of, dict) and "loss" in of},
+        metrics={split: of for split, of in metrics.items() if isinstance(of, dict) and {"n", "loss"} <= of.keys()},
         files={str(f.relative_to(path)): f.stat().st_size for f in sorted(path.rglob("*")) if f.is_file()},
     )
     detector = about.get("detector", "unknown")

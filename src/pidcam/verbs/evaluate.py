@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pidcam.errors import InputError, MismatchError
+from pidcam.errors import DataError, InputError, MismatchError
 from pidcam.evaluation.against import against
 from pidcam.evaluation.rescored import input_importance, shifted_test
 from pidcam.evaluation.sample import clean
@@ -76,6 +76,7 @@ def evaluate(
         run.schema.require_same_inputs(store.schema, where=str(store.path))
         run.schema.require_same_classes(store.schema, where=str(store.path))
         _require_no_overlap(run, store)
+        _require_classes(run, store)
     request = Request.of(store.schema, by, shift, importance, saliency)
     form = check_format(table) if table else None
     gaps = Gaps()
@@ -174,6 +175,19 @@ def _keep_earlier(path: Path, metrics: dict[str, Any], gaps: Gaps) -> None:
             for place, lines in earlier.get("warnings", {}).items():
                 if place.split()[0] == name:
                     gaps.setdefault(place, lines)
+
+
+def _require_classes(run: Run, store: Store) -> None:
+    """Of a single class nothing can be told apart."""
+    kept = store.manifest.accounting.kept.values()
+    groups = run.task.selection.groups
+    present = [name for name, members in groups if any(split.get(m) for split in kept for m in members)]
+    if run.task.signals and len(present) == 1:
+        raise DataError(
+            f"holds only class '{present[0]}', and a classifier is judged by telling classes apart",
+            where=store.path,
+            fix=f"take a store of several classes, or score this one with: pidcam predict {run.path} {store.path}",
+        )
 
 
 def _require_no_overlap(run: Run, store: Store) -> None:

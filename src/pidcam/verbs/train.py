@@ -52,15 +52,15 @@ def train(
 
     directory = RunDirectory(out)
     run = Run(directory, resolved, opened.schema, changes)
-    if not _claim(directory, run, opened):
-        say(f"{out}: trained already, with this configuration")
-        return Run.load(out)
     loaders = [
         run.loader(opened, split, training=training, limit=resolved.training.limit)
         for split, training in (("train", True), ("valid", False))
     ]
     for loader in loaders:
         _require_all_classes(loader.labels, run, loader.splits[0], opened)
+    if not _claim(directory, run, opened):
+        say(f"{out}: trained already, with this configuration")
+        return Run.load(out)
     start = time.perf_counter()
     run.model.fit(loaders[0], loaders[1], run.task, directory)
     directory.update(fit_seconds=directory.about.get("fit_seconds", round(time.perf_counter() - start, 3)))
