@@ -1,4 +1,4 @@
-"""A toy detector for the tests of the store: every kind of image, a feature, a target, three classes; files in any number.
+"""A toy detector for the tests of the store: every kind of image, a feature, a target and three classes.
 
 Its raw format keeps events as they are (`cells` and `points` too), so the tests know exactly what must come out.
 """

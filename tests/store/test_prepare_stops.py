@@ -158,7 +158,7 @@ def test_ctrl_c_leaves_a_state_to_go_on_from(job: Any, tmp_path: Path, moment: i
         job(out)
 
     assert outcome(child(work)) == 130
-    with pytest.raises(InputError, match="is an unfinished store; call the same prepare command again|is not a store"):
+    with pytest.raises(InputError, match=r"is an unfinished store; call the same prepare command again|is not a store"):
         Store(out)
     assert not list(out.rglob("*.part"))
     assert whole(job(out).path) == job.reference
@@ -285,7 +285,7 @@ def test_other_files_are_another_request(job: Any, toy: SimpleNamespace, tmp_pat
     content = bytearray(raw.read_bytes())
     content[content.index(b"features.pt.npy") + 200] ^= 1
     raw.write_bytes(content)
-    with pytest.raises(Exception, match="holds a finished store of other files or options|CRC"):
+    with pytest.raises(Exception, match=r"holds a finished store of other files or options|CRC"):
         prepare_store(detector, [raw], out, OPTIONS, workers=1)
     toy.save(raw, toy.events(30, 1))
     with pytest.raises(ExistsError, match="holds a finished store of other files or options"):

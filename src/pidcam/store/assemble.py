@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -52,7 +53,7 @@ class ImageTable:
     def dense(self, shard: np.ndarray, row: np.ndarray, out: np.ndarray) -> None:
         """Fill `out` (n, channels, *shape) float32, which may hold anything before."""
         if self.kind is Dense:
-            kernels.pick_dense(self._dense, shard, row, out.reshape(len(out), -1))
+            kernels.pick_dense(self._dense, shard, row, out.reshape(len(out), math.prod(out.shape[1:])))
             return
         first, last = self._ranges(shard, row)
         _, place, value = self._addresses

@@ -46,7 +46,9 @@ def pick_dense(address, shard, row, out):  # type: ignore[no-untyped-def]
     """`out[k]` = event `row[k]` of the dense float32 images at `address[shard[k]]`; out (n, values)."""
     size = out.shape[1]
     for k in range(len(row)):
-        out[k] = carray(_pointer(address[shard[k]]), (row[k] + 1) * size, np.float32)[row[k] * size :]
+        values = carray(_pointer(address[shard[k]]), (row[k] + 1, size), np.float32)
+        for i in range(size):  # assigning slices would take seconds longer to compile
+            out[k, i] = values[row[k], i]
 
 
 @_compiled
@@ -107,7 +109,8 @@ def copy_hits(address, shard, first, last, like, out):  # type: ignore[no-untype
     width = out.shape[1]
     start = 0
     for k in range(len(first)):
-        if last[k] > first[k]:
-            hits = carray(_pointer(address[shard[k]]), (last[k], width), like.dtype)
-            out[start : start + last[k] - first[k]] = hits[first[k] : last[k]]
-        start += last[k] - first[k]
+        hits = carray(_pointer(address[shard[k]]), (last[k], width), like.dtype)
+        for hit in range(first[k], last[k]):
+            for i in range(width):
+                out[start, i] = hits[hit, i]
+            start += 1

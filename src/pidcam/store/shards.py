@@ -23,6 +23,7 @@ from pidcam.schema import EventSchema, Image
 from pidcam.store.manifest import Shard
 
 AGAIN = "prepare the store again"
+MISSING = "a shard of the store is missing"
 
 
 def write_shard(path: Path, batch: EventBatch) -> Shard:
@@ -46,13 +47,23 @@ def write_shard(path: Path, batch: EventBatch) -> Shard:
 
 
 def read_shard(path: Path, schema: EventSchema) -> EventBatch:
-    """The events of one shard as views on the mapped file; nothing is read until it is touched."""
+    """The events of one shard as views on the mapped file; nothing is read until it is touched.
+
+    Raises `DataError` if the file is missing or damaged or lacks a column.
+    """
     record = _open(path)
-    images = {i.name: _from_arrow(record.column(f"image.{i.name}"), i) for i in schema.images}
-    features = {c.name: record.column(f"feature.{c.name}").to_numpy() for c in schema.features}
-    targets = {c.name: record.column(f"target.{c.name}").to_numpy() for c in schema.targets}
-    scalars = {name: record.column(name).to_numpy() for name in ("label", "row", "file", "weight")}
-    return EventBatch(images, features, targets, **scalars)
+
+    def column(name: str) -> pa.Array:
+        if name not in record.schema.names:
+            raise DataError(f"has no column '{name}'", where=path, fix=AGAIN)
+        return record.column(name)
+
+    return EventBatch(
+        images={i.name: _from_arrow(column(f"image.{i.name}"), i) for i in schema.images},
+        features={c.name: column(f"feature.{c.name}").to_numpy() for c in schema.features},
+        targets={c.name: column(f"target.{c.name}").to_numpy() for c in schema.targets},
+        **{name: column(name).to_numpy() for name in ("label", "row", "file", "weight")},
+    )
 
 
 def file_checksum(path: Path) -> str:
@@ -69,7 +80,7 @@ def _open(path: Path) -> pa.RecordBatch:
         # the file is closed again when this returns: a mapping needs no open file, and there may be many thousands
         return ipc.open_file(pa.memory_map(str(path))).get_batch(0)
     except FileNotFoundError as error:
-        raise DataError("a shard of the store is missing", where=path, fix=AGAIN) from error
+        raise DataError(MISSING, where=path, fix=AGAIN) from error
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError("a shard of the store is damaged", where=path, fix=AGAIN) from error
 

@@ -10,7 +10,8 @@ Key = int | str
 
 def key_bits(*key: Key) -> int:
     """128 bits that depend on every part of the key; begin it with what the numbers are for."""
-    return xxhash.xxh3_128(repr(key).encode()).intdigest()
+    plain = tuple(part if isinstance(part, str) else int(part) for part in key)  # a NumPy integer prints otherwise
+    return xxhash.xxh3_128(repr(plain).encode()).intdigest()
 
 
 def permutation(n: int, *key: Key) -> np.ndarray:

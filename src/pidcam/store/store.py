@@ -11,7 +11,7 @@ from pidcam.errors import DataError, UnknownNameError
 from pidcam.events import EventBatch
 from pidcam.schema import EventSchema
 from pidcam.store.manifest import Manifest, read_manifest
-from pidcam.store.shards import file_checksum, read_shard
+from pidcam.store.shards import AGAIN, MISSING, file_checksum, read_shard
 
 
 class Store:
@@ -77,7 +77,8 @@ class Store:
         """Compare every shard with its checksum; `DataError` names the first that differs."""
         for shards in self.manifest.shards.values():
             for shard in shards:
-                if file_checksum(self.path / shard.file) != shard.checksum:
-                    raise DataError(
-                        "differs from its checksum", where=self.path / shard.file, fix="prepare the store again"
-                    )
+                path = self.path / shard.file
+                if not path.exists():
+                    raise DataError(MISSING, where=path, fix=AGAIN)
+                if file_checksum(path) != shard.checksum:
+                    raise DataError("differs from its checksum", where=path, fix=AGAIN)
