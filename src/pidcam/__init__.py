@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pidcam.store.store import Store as Store
     from pidcam.training.run import Run as Run
     from pidcam.training.run import load_run as load_run
+    from pidcam.verbs.compare import compare as compare
+    from pidcam.verbs.display import display as display
     from pidcam.verbs.evaluate import evaluate as evaluate
     from pidcam.verbs.inspect import inspect as inspect
     from pidcam.verbs.list import list_things as list
@@ -33,6 +35,8 @@ _PUBLIC = {
     "Predictions": "pidcam.predictions",
     "Run": "pidcam.training.run",
     "Store": "pidcam.store.store",
+    "compare": "pidcam.verbs.compare",
+    "display": "pidcam.verbs.display",
     "download": "pidcam.downloads",
     "evaluate": "pidcam.verbs.evaluate",
     "inspect": "pidcam.verbs.inspect",

@@ -25,6 +25,9 @@ Quick = Annotated[bool, typer.Option("--quick", help="Few examples and epochs: a
 Assignments = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY.SUB=VALUE]...", help="Configuration, e.g. training.epochs=10.")
 ]
+TableFormat = Annotated[
+    str | None, typer.Option("--table", help="Tables as tex or csv, printed and kept.", show_default=False)
+]
 Shown = tuple[Any, Any]
 
 
@@ -178,20 +181,83 @@ def train_command(
 @verb
 def evaluate_command(
     run: Annotated[Path, typer.Argument(help="Run made by train.")],
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="[MORE]...", help="Further values of --by and --shift.", hidden=True)
+    ] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Another store to evaluate on.")] = None,
+    by: Annotated[
+        list[str] | None, typer.Option("--by", help="Bin in this variable: energy hits, energy:0,10,50 ...")
+    ] = None,
+    shift: Annotated[
+        list[str] | None,
+        typer.Option("--shift", help="Shift the detector: scale=1.02 noise=0.05 threshold=0.1 dead=0.01 ..."),
+    ] = None,
+    importance: Annotated[bool, typer.Option("--importance", help="Shuffle channels and regions.")] = False,
+    saliency: Annotated[bool, typer.Option("--saliency", help="Explain the worst mistakes.")] = False,
+    table: TableFormat = None,
 ) -> Shown:
-    """Score every split: predictions, metrics with errors, figures."""
-    from pidcam.cli.show import show_metrics
+    """Score every split: predictions, metrics with errors, working points, calibration, figures."""
+    from pidcam.cli.show_evaluation import show_evaluation
     from pidcam.cli.tables import show_wrote
     from pidcam.verbs.evaluate import evaluate
 
-    metrics = evaluate(run, data)
+    variables, shifts = _sorted_out(more or [], by or [], shift or [])
+    metrics = evaluate(run, data, by=variables, shift=shifts, importance=importance, saliency=saliency, table=table)
 
     def show() -> None:
-        show_metrics({run.name: metrics}, {})
-        show_wrote("metrics, predictions and figures", run, f"pidcam report {run}")
+        show_evaluation(metrics, table)
+        if not table:
+            show_wrote("metrics, predictions and figures", run, f"pidcam report {run}")
 
     return {"run": str(run), "metrics": metrics}, show
+
+
+@app.command("compare")
+@verb
+def compare_command(
+    runs: Annotated[list[Path], typer.Argument(help="Two or more evaluated runs; the first is the reference.")],
+    out: Out = None,
+    table: TableFormat = None,
+) -> Shown:
+    """Runs side by side on the same test events, with paired significances."""
+    from pidcam.cli.show_evaluation import show_comparison
+    from pidcam.verbs.compare import compare
+
+    folder = out or runs[0].resolve().parent / "comparison"
+    result = compare(runs, out=folder, table=table)
+    return {**result.as_json(), "out": str(folder)}, lambda: show_comparison(result, table, folder)
+
+
+@app.command("display")
+@verb
+def display_command(
+    source: Annotated[Path, typer.Argument(help="Raw file, store, or evaluated run.")],
+    event: Annotated[
+        int | None, typer.Option("--event", help="Number of the event, from 0.", show_default=False)
+    ] = None,
+    of_class: Annotated[str | None, typer.Option("--class", help="Events of this class.", show_default=False)] = None,
+    mistakes: Annotated[bool, typer.Option("--mistakes", help="The most confident mistakes of a run.")] = False,
+    number: Annotated[int, typer.Option("--number", "-n", min=1, help="How many events.")] = 4,
+    split: Annotated[str, typer.Option("--split", help="Split of a store or run.")] = "test",
+    run: Annotated[
+        Path | None, typer.Option("--run", help="Score the events with this run.", show_default=False)
+    ] = None,
+    detector: Annotated[
+        str | None, typer.Option("--detector", "-d", help="Of a raw file. [default: found out]", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help=".png, .pdf or .html; the terminal without.", show_default=False)
+    ] = None,
+) -> Shown:
+    """Look at single events: every channel and view, truth and prediction."""
+    from pidcam.cli.show_display import show_display
+    from pidcam.verbs.display import display
+
+    found = display(
+        source, event=event, of_class=of_class, mistakes=mistakes, number=number, split=split, run=run,
+        detector=detector, out=out,
+    )  # fmt: skip
+    return found.as_json(), lambda: show_display(found, source)
 
 
 @app.command("report")
@@ -216,6 +282,9 @@ def predict_command(
     out: Annotated[Path, typer.Option("--out", "-o", help="Table to write: .parquet, .h5 or .root.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing table.")] = False,
     drop_bad: Annotated[bool, typer.Option("--drop-bad", help="Leave out and count bad events.")] = False,
+    calibrated: Annotated[
+        bool, typer.Option("--calibrated", help="With the temperature that evaluate fitted.")
+    ] = False,
 ) -> Shown:
     """Score raw files or a store into a table, with bounded memory."""
     from pidcam.cli.show import show_predicted
@@ -223,7 +292,7 @@ def predict_command(
 
     if out.exists() and not overwrite and _ask(f"{out} exists. Replace it?"):
         overwrite = True
-    result = predict(run, inputs, out, overwrite=overwrite, drop_bad=drop_bad)
+    result = predict(run, inputs, out, overwrite=overwrite, drop_bad=drop_bad, calibrated=calibrated)
     return {**result.__dict__, "out": str(result.out)}, lambda: show_predicted(result)
 
 
@@ -248,6 +317,19 @@ def run_command(
     files = [a for a in given if a not in assignments]
     result = run(recipe, files, stores=stores, runs=runs, models=model or (), set=assignments, quick=quick)
     return result.as_json(), lambda: show_recipe(result)
+
+
+def _sorted_out(more: list[str], by: list[str], shift: list[str]) -> tuple[list[str], list[str]]:
+    """`--by a b --shift c=1 d=2` leaves b and d=2 over: shifts have an equals sign, variables have none."""
+    from pidcam.errors import InputError
+
+    for word in more:
+        kind = shift if "=" in word else by
+        if not kind:
+            option = "--shift" if "=" in word else "--by"
+            raise InputError(f"'{word}' belongs to no option", fix=f"did you mean {option} {word}?")
+        kind.append(word)
+    return by, shift
 
 
 def _ask(question: str) -> bool:

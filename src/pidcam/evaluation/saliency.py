@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from pidcam.batch import Batch
 from pidcam.errors import InputError, MismatchError
+from pidcam.evaluation.choose import confident_mistakes, facts
 from pidcam.evaluation.sample import event_key
 from pidcam.evaluation.sections import Warn
 from pidcam.events import EventBatch
@@ -66,16 +67,6 @@ def integrated_gradients(score: Callable[[Batch], Tensor], batch: Batch, *, step
     return Attribution(attributed, output.numpy(force=True), empty.numpy(force=True))
 
 
-def mistakes(predictions: Predictions, most: int, *, only: str | None = None) -> np.ndarray:
-    """Rows of the events that the model is most sure of and wrong about, worst first; of true class `only`."""
-    scores, label = predictions.probabilities, predictions.label
-    wrong = (label >= 0) & (scores.argmax(axis=1) != label) & np.isfinite(scores).all(axis=1)
-    if only is not None:
-        wrong &= label == predictions.classes.index(only)
-    rows = np.flatnonzero(wrong)
-    return rows[np.argsort(-scores[rows].max(axis=1), kind="stable")][:most]
-
-
 def saliency(
     run: Run, store: Store, predictions: Predictions, warn: Warn, *, split: str = "test", events: int = 4
 ) -> tuple[dict[str, Any], Attribution, EventBatch]:
@@ -91,7 +82,7 @@ def saliency(
         )
     if not store.schema.images:
         raise InputError(f"'{store.schema.name}' has no images", where="--saliency")
-    rows = mistakes(predictions, events)
+    rows = confident_mistakes(predictions, events)
     if not len(rows):
         raise InputError(f"no mistake in the {split} split", where="--saliency")
     raw = stored_events(store, split, predictions, rows)
@@ -140,26 +131,18 @@ def _log_odds(outputs: dict[str, Tensor], chosen: Tensor) -> Tensor:
 
 
 def _facts(run: Run, predictions: Predictions, rows: np.ndarray, found: Attribution, split: str) -> dict[str, Any]:
-    scores = predictions.probabilities[rows]
     described = []
-    for i, row in enumerate(rows):
+    for i, known in enumerate(facts(predictions, rows)):
         sizes = {
             f"{image.name}.{channel.name}": float(np.abs(found.images[image.name][i, k]).sum())
             for image in run.schema.images
             for k, channel in enumerate(image.channels)
         }
         total = sum(sizes.values()) or 1.0
+        numbers = {"log_odds": found.output[i], "log_odds_empty": found.empty[i], "gap": found.gap[i]}
         described.append(
-            {
-                "file": predictions.files[predictions.file[row]] if predictions.files else None,
-                "row": int(predictions.row[row]),
-                "true": predictions.classes[predictions.label[row]],
-                "predicted": predictions.classes[int(scores[i].argmax())],
-                "score": float(scores[i].max()),
-                "log_odds": float(found.output[i]),
-                "log_odds_empty": float(found.empty[i]),
-                "gap": float(found.gap[i]),
-                "share": {name: size / total for name, size in sizes.items()},
-            }
+            {**asdict(known), "title": known.title}
+            | {name: float(value) for name, value in numbers.items()}
+            | {"share": {name: size / total for name, size in sizes.items()}}
         )
     return {"quoted_on": split, "method": "integrated gradients from the empty detector", "events": described}

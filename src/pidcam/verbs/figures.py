@@ -55,10 +55,7 @@ def section_figures(metrics: Mapping[str, Any]) -> dict[str, Figure]:
 def saliency_section(run: Run, store: Store, judged: Judged, out: Path, warn: Warn) -> dict[str, Any]:
     """The section `saliency`, and its figure in the folder `out`."""
     section, found, events = saliency(run, store, judged.need("test"), warn)
-    titles = [
-        f"{each['true']} taken for {each['predicted']} ({100 * each['score']:.1f} %), row {each['row']}"
-        for each in section["events"]
-    ]
+    titles = [each["title"] for each in section["events"]]
     reports.save(reports.saliency(events, store.schema, found.images, titles), out / "saliency")
     return section
 

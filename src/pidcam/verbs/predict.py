@@ -20,6 +20,7 @@ from pidcam.progress import progress
 from pidcam.schema import EventSchema
 from pidcam.store.loader import Loader, batch_from_events
 from pidcam.store.store import Store
+from pidcam.training.calibration import calibrate, read_temperature
 from pidcam.training.run import BATCH_SIZE, Run
 
 ROWS = 16 * BATCH_SIZE
@@ -42,12 +43,14 @@ def predict(
     *,
     overwrite: bool = False,
     drop_bad: bool = False,
+    calibrated: bool = False,
 ) -> Predicted:
     """Score raw files of the run's detector, or one store (all its splits), into `out` (.parquet, .h5 or .root).
 
     Columns: `file`, `row`, `label` (truth, where the input has it), `weight`, `p_<class>`, then features and targets.
-    Memory is bounded whatever the input. Raises `MismatchError` for events of another schema or class order,
-    `ExistsError` if `out` exists, unless `overwrite`; `DataError` for bad events, unless `drop_bad`.
+    Memory is bounded whatever the input. `calibrated` applies the temperature that `evaluate` fitted. Raises
+    `MismatchError` for events of another schema or class order, `ExistsError` if `out` exists, unless `overwrite`;
+    `DataError` for bad events, unless `drop_bad`; `InputError` for `calibrated` before the run was evaluated.
     """
     run = run if isinstance(run, Run) else Run.load(run)
     paths = [Path(inputs)] if isinstance(inputs, str | Path) else [Path(p) for p in inputs]
@@ -56,6 +59,7 @@ def predict(
         require_absent(out, fix="pass --overwrite to replace it, or choose another --out")
     if not paths:
         raise InputError("nothing to predict", fix="give raw files or a store")
+    temperature = read_temperature(run.path) if calibrated else None
     source = _from_store(run, paths[0]) if paths[0].is_dir() and len(paths) == 1 else _from_files(run, paths, drop_bad)
     total = next(source)
     assert isinstance(total, int)
@@ -64,7 +68,7 @@ def predict(
         for part in source:
             assert isinstance(part, _Part)
             if len(part.predictions):
-                write(part.predictions)
+                write(part.predictions if temperature is None else calibrate(part.predictions, temperature))
             events += len(part.predictions)
             dropped += part.dropped
             bar.advance(len(part.predictions) + part.dropped)

@@ -7,13 +7,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pidcam.analysis import AucComparison, delong_compare
+from pidcam.analysis import AucComparison
 from pidcam.config import merge
 from pidcam.errors import InputError
-from pidcam.predictions import Predictions
+from pidcam.progress import say
 from pidcam.recipes.base import Recipe, load_recipe, recipes
 from pidcam.store.store import Store
 from pidcam.training.run import Run
+from pidcam.verbs.compare import compare
 from pidcam.verbs.evaluate import evaluate
 from pidcam.verbs.prepare import prepare
 from pidcam.verbs.report import report
@@ -75,7 +76,7 @@ def run(
         fitted = train(store.path, out, config=config, set=set, quick=quick)
         metrics[model.name] = fitted.metrics if (out / "metrics.json").exists() else evaluate(fitted)
         done.append(fitted)
-    comparisons = compare_with_reference(done, said.reference, chosen_names=[m.name for m in chosen])
+    comparisons = _against_reference({m.name: r.path for m, r in zip(chosen, done, strict=True)}, said.reference)
     page = report(
         [r.path for r in done],
         out=Path(runs) / f"{said.name}{suffix}.html",
@@ -85,24 +86,17 @@ def run(
     return RecipeResult(said, store, done, metrics, comparisons, page)
 
 
-def compare_with_reference(
-    runs: Sequence[Run], reference: str | None, *, chosen_names: Sequence[str]
-) -> dict[str, AucComparison]:
-    """Paired DeLong on the test events of every binary model against the reference."""
-    if reference not in chosen_names:
+def _against_reference(paths: dict[str, Path], reference: str | None) -> dict[str, AucComparison]:
+    """{model: its test AUC against the reference's}; empty, with the reason told, where they cannot be compared."""
+    if reference not in paths or len(paths) < 2:
         return {}
-    tests = {
-        name: Predictions.load(r.path / "predictions" / "test.parquet")
-        for name, r in zip(chosen_names, runs, strict=True)
-    }
-    base = tests.pop(str(reference))
-    if len(base.classes) != 2:
+    try:
+        result = compare(list(paths.values()), reference=paths[reference].resolve().name)
+    except InputError as error:
+        say(f"no comparison: {error}")
         return {}
-    signal = f"p_{base.classes[-1]}"
-    truth = base.label == 1
-    return {
-        name: delong_compare(truth, p.columns[signal], base.columns[signal], base.weight) for name, p in tests.items()
-    }
+    models = {path.resolve().name: name for name, path in paths.items()}
+    return {models[row.name]: row.paired.auc for row in result.rows if row.paired and row.paired.auc}
 
 
 def _find(recipe: Recipe) -> list[Path]:

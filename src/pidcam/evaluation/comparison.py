@@ -1,0 +1,200 @@
+"""Several runs on the same test events: one row each, paired differences to the first, spread over seeds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pidcam import analysis
+from pidcam.analysis import SeedSpread
+from pidcam.errors import InputError
+from pidcam.evaluation.paired import Paired, compare_scores
+from pidcam.evaluation.sample import clean
+from pidcam.evaluation.sections import Gaps, Judged
+from pidcam.evaluation.tables import Table
+from pidcam.evaluation.working_points import working_points
+from pidcam.predictions import Predictions
+from pidcam.tasks.base import Task
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One evaluated run: its predictions per split, its configuration as plain data, and what its fit cost."""
+
+    name: str
+    task: Task
+    splits: Mapping[str, Predictions]
+    config: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
+    parameters: int | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run beside the reference: numbers on its test events, its working points, and the paired difference.
+
+    `numbers` has `n`, `auc`, `accuracy` and their errors; `points` is the section `working_points` of metrics.json or
+    None; `paired` is None for the reference itself.
+    """
+
+    name: str
+    numbers: dict[str, Any]
+    points: dict[str, Any] | None
+    paired: Paired | None
+    seconds: float | None
+    parameters: int | None
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Runs that differ in nothing but the seed."""
+
+    runs: tuple[str, ...]
+    auc: SeedSpread | None
+    accuracy: SeedSpread
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Rows in the order given, the first being the reference; `warnings` per run."""
+
+    reference: str
+    rows: tuple[Row, ...]
+    seeds: tuple[Seeds, ...]
+    warnings: dict[str, list[str]]
+
+    def as_json(self) -> dict[str, Any]:
+        content: dict[str, Any] = analysis.plain(self)
+        return content
+
+
+def compare_runs(entries: Sequence[Entry]) -> Comparison:
+    """Compare runs on their test splits, matched by (file, row), with the first.
+
+    Raises `InputError` for fewer than two runs or one without test split, `MismatchError` for other classes or events.
+    """
+    if len(entries) < 2:
+        raise InputError("a comparison needs two runs or more", fix="pidcam compare RUN RUN ...")
+    gaps = Gaps()
+    tests = [_test(entry) for entry in entries]
+    task, base = entries[0].task, tests[0]  # one question for all: the reference says what is signal
+    rows = []
+    for entry, test in zip(entries, tests, strict=True):
+        warn = gaps.warn(entry.name)
+        paired = None if entry is entries[0] else compare_scores(task, base, test, warn, where=entry.name)
+        numbers, points = _alone(task, entry, test, gaps)
+        rows.append(Row(entry.name, numbers, points, paired, entry.seconds, entry.parameters))
+    return Comparison(entries[0].name, tuple(rows), tuple(_seeds(entries, rows)), dict(gaps))
+
+
+def _test(entry: Entry) -> Predictions:
+    if "test" not in entry.splits:
+        raise InputError("has no predictions of a test split", where=entry.name, fix="evaluate it on a store with one")
+    return entry.splits["test"]
+
+
+def _alone(task: Task, entry: Entry, test: Predictions, gaps: Gaps) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    warn = gaps.warn(entry.name)
+    splits = {}
+    for split, predictions in {"test": test, "valid": entry.splits.get("valid")}.items():
+        if predictions is not None:
+            splits[split], lines = clean(predictions, split)
+            for line in lines:
+                warn(f"{split}: {line}")
+    metrics = task.metrics(splits["test"])
+    numbers = {k: metrics.get(k) for k in ("n", "loss", "auc", "auc_error", "accuracy", "accuracy_error")}
+    points = gaps.attempt(entry.name, lambda: working_points(Judged(task, splits), warn))
+    return numbers, points
+
+
+def _seeds(entries: Sequence[Entry], rows: Sequence[Row]) -> list[Seeds]:
+    groups: dict[str, list[int]] = {}
+    for i, entry in enumerate(entries):
+        if entry.config:
+            groups.setdefault(_without_seed(entry.config), []).append(i)
+    found = []
+    for group in groups.values():
+        if len(group) < 2:
+            continue
+        spread: dict[str, SeedSpread | None] = {}
+        for key in ("auc", "accuracy"):
+            values, errors = ([rows[i].numbers[k] for i in group] for k in (key, f"{key}_error"))
+            known = None not in (*values, *errors)
+            spread[key] = analysis.over_seeds(values, errors) if known else None
+        accuracy = spread["accuracy"]
+        assert accuracy is not None  # every judged sample has one
+        found.append(Seeds(tuple(rows[i].name for i in group), spread["auc"], accuracy))
+    return found
+
+
+def _without_seed(config: Mapping[str, Any]) -> str:
+    """The configuration as a text, without the seeds."""
+    plain = json.loads(json.dumps(config, default=str))
+    for section in ("training", "model"):
+        if isinstance(plain.get(section), dict):
+            plain[section].pop("seed", None)
+    return json.dumps(plain, sort_keys=True)
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """A row per run: AUC, difference to the reference with its significance, accuracy, working points, cost."""
+    first = comparison.rows[0].points
+    asked = [
+        (signal, i, f"{point['target'].replace('_', ' ')} {100 * point['asked']:g} %", point["target"])
+        for signal, of in (first["signals"] if first else {}).items()
+        for i, point in enumerate(of["points"])
+        if (point["target"], point["asked"]) in (("fake_rate", 0.01), ("fake_rate", 0.1), ("efficiency", 0.5))
+    ]
+    several = first is not None and len(first["signals"]) > 1
+    heads = [
+        f"{f'{signal}: ' if several else ''}{'efficiency' if target == 'fake_rate' else 'rejection'} at {text}"
+        for signal, _, text, target in asked
+    ]
+    rows = []
+    for row in comparison.rows:
+        n = row.numbers
+        auc = row.paired.auc if row.paired else None
+        cells: list[Any] = [row.name, _pair(n["auc"], n["auc_error"])]
+        cells += [(auc.difference, auc.error), auc.z, auc.p_value] if auc else [None, None, None]
+        cells.append(_pair(n["accuracy"], n["accuracy_error"]))
+        for signal, i, _, target in asked:
+            of = (row.points or {"signals": {}})["signals"].get(signal)
+            point = of["points"][i] if of else None
+            if point is None:
+                cells.append(None)
+            elif target == "fake_rate":
+                cells.append(_pair(point["efficiency"]["value"], point["efficiency"]["error"]))
+            else:
+                cells.append(_pair(point["rejection"], point["rejection_error"]))
+        rows.append((*cells, row.seconds, row.parameters))
+    columns = (
+        "run",
+        "AUC",
+        "difference",
+        "z",
+        "p",
+        "accuracy",
+        *heads,
+        "fit time [s]",
+        "parameters",
+    )
+    title = f"Test events; paired differences of AUC to {comparison.reference}"
+    return Table("comparison", title, columns, tuple(rows))
+
+
+def seeds_table(comparison: Comparison) -> Table | None:
+    """Mean over seeds with its error, the spread over seeds and the statistical error; None without repeats."""
+    rows = []
+    for group in comparison.seeds:
+        for name, spread in (("AUC", group.auc), ("accuracy", group.accuracy)):
+            if spread is not None:
+                numbers = ((spread.mean, spread.error_of_mean), spread.spread, spread.statistical)
+                rows.append((", ".join(group.runs), spread.n, name, *numbers))
+    columns = ("runs", "seeds", "quantity", "mean", "spread over seeds", "statistical error")
+    return Table("seeds", "Runs that differ in the seed alone", columns, tuple(rows)) if rows else None
+
+
+def _pair(value: Any, error: Any) -> tuple[Any, Any] | None:
+    return None if value is None else (value, error)

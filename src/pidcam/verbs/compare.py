@@ -1,0 +1,84 @@
+"""`compare`: evaluated runs, event by event."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pidcam import reports
+from pidcam.config import load_yaml, parse
+from pidcam.errors import InputError, UnknownNameError
+from pidcam.evaluation.comparison import Comparison, Entry, compare_runs, comparison_table, seeds_table
+from pidcam.evaluation.sample import clean
+from pidcam.evaluation.tables import Table, check_format, table_text
+from pidcam.files import write_json, write_text
+from pidcam.predictions import Predictions
+from pidcam.runs import RunDirectory
+from pidcam.schema import EventSchema
+from pidcam.training.config import RunConfig
+
+
+def compare(
+    runs: Sequence[Path | str],
+    *,
+    out: Path | str | None = None,
+    reference: str | None = None,
+    table: str | None = None,
+) -> Comparison:
+    """Compare evaluated runs on the same test events with the first of them, or with the one named `reference`.
+
+    Writes `comparison.json`, `roc.png` and `.pdf`, and with `table` (`tex` or `csv`) the tables into the folder `out`,
+    nothing without one. Raises `MismatchError` for runs of other classes or other test events, `InputError` for one
+    that was not evaluated.
+    """
+    form = check_format(table) if table else None
+    paths = [Path(run) for run in runs]
+    names = _names(paths)
+    if reference is not None and reference not in names:
+        raise UnknownNameError("run", reference, names, where="reference")
+    entries = [read_entry(path, name) for path, name in zip(paths, names, strict=True)]
+    entries.sort(key=lambda entry: entry.name != reference)
+    result = compare_runs(entries)
+    if out is not None:
+        out = Path(out)
+        write_json(out / "comparison.json", result.as_json())
+        signals = entries[0].task.signals
+        tests = {entry.name: clean(entry.splits["test"], "test")[0] for entry in entries}
+        reports.save(reports.roc(tests, signal=signals[0] if len(signals) == 1 else None), out / "roc")
+        for each in comparison_tables(result) if form else ():
+            write_text(out / f"{each.name}.{form}", table_text(each, str(form)))
+    return result
+
+
+def comparison_tables(result: Comparison) -> list[Table]:
+    """The table of all runs, and that of repeats over seeds where there are any."""
+    return [each for each in (comparison_table(result), seeds_table(result)) if each is not None]
+
+
+def read_entry(path: Path, name: str) -> Entry:
+    """What a comparison needs of the run at `path`; the model itself is not loaded."""
+    directory = RunDirectory.open(path)
+    about = directory.about
+    splits = {}
+    for split in ("valid", "test"):
+        if (file := path / "predictions" / f"{split}.parquet").exists():
+            splits[split] = Predictions.load(file)
+    if not splits and not (path / "metrics.json").exists():
+        raise InputError("has not been evaluated", where=path, fix=f"run: pidcam evaluate {path}")
+    config = parse(RunConfig, load_yaml(path / "config.yaml"), where=path / "config.yaml")
+    schema = parse(EventSchema, about.get("schema", {}), where=path / "run.json")
+    facts: dict[str, Any] = {"seconds": about.get("fit_seconds"), "parameters": about.get("parameters")}
+    return Entry(name, config.build_task(schema), splits, config.model_dump(mode="json"), **facts)
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """Folder names, or whole paths where two folders have the same name."""
+    names = [path.resolve().name for path in paths]
+    twice = {name for name, count in Counter(names).items() if count > 1}
+    given = [str(path) if name in twice else name for path, name in zip(paths, names, strict=True)]
+    if len(set(given)) < len(given):
+        again = next(name for name, count in Counter(given).items() if count > 1)
+        raise InputError("is given twice", where=again, fix="name each run once")
+    return given
