@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import torch
+from pydantic import Field
 
 from pidcam.batch import Batch
 from pidcam.errors import UnknownNameError
@@ -14,10 +16,10 @@ from pidcam.transforms.base import Statistics, Transform, transforms
 
 
 class _AlongAxes(Transform):
-    """Acts along named axes of every image that has them. Name only axes that the field and the material leave symmetric."""
+    """Acts along named axes of every image that has them. Name only axes that field and material leave symmetric."""
 
     augmentation: ClassVar[bool] = True
-    axes: list[str]
+    axes: Annotated[list[str], Field(min_length=1)]
 
     def fitted(self, schema: EventSchema, statistics: Statistics) -> Self:
         known = {axis for image in schema.images for axis in image.axes}
@@ -26,9 +28,16 @@ class _AlongAxes(Transform):
                 raise UnknownNameError("axis", axis, known, where="transforms")
         return self
 
-    def _dimensions(self, schema: EventSchema, name: str) -> list[int]:
-        """Tensor dimensions (after event and channel) of the named axes."""
-        return [2 + i for i, axis in enumerate(schema.image(name).axes) if axis in self.axes]
+
+def _images_along(axis: str, schema: EventSchema) -> Iterator[tuple[str, int]]:
+    """(name, tensor dimension of the axis) of every image that has it."""
+    for image in schema.images:
+        if axis in image.axes:
+            yield image.name, 2 + image.axes.index(axis)  # after event and channel
+
+
+def _with_image(batch: Batch, name: str, x: torch.Tensor) -> Batch:
+    return replace(batch, images={**batch.images, name: x})
 
 
 @transforms.register("flip")
@@ -36,35 +45,37 @@ class Flip(_AlongAxes):
     """Mirror half of the events, chosen at random for each axis and alike in all images."""
 
     def __call__(self, batch: Batch, schema: EventSchema, generator: torch.Generator) -> Batch:
-        chosen = {axis: torch.rand(len(batch), generator=generator).to(batch.device) < 0.5 for axis in self.axes}
-        images = dict(batch.images)
-        for name in images:
-            for dimension in self._dimensions(schema, name):
-                axis = schema.image(name).axes[dimension - 2]
-                x = batch.dense(name) if images[name] is batch.images[name] else images[name]
-                mask = chosen[axis].view(-1, *[1] * (x.dim() - 1))  # type: ignore[union-attr]
-                images[name] = torch.where(mask, x.flip(dimension), x)  # type: ignore[union-attr, arg-type]
-        return replace(batch, images=images)
+        for axis in self.axes:
+            chosen = (torch.rand(len(batch), generator=generator) < 0.5).to(batch.device)
+            for name, dimension in _images_along(axis, schema):
+                x = batch.dense(name)
+                mask = chosen.view(-1, *[1] * (x.dim() - 1))
+                batch = _with_image(batch, name, torch.where(mask, x.flip(dimension), x))
+        return batch
 
 
 @transforms.register("shift")
 class Shift(_AlongAxes):
-    """Displace every event by up to `cells` cells along each axis; what leaves the image is lost, zeros come in."""
+    """Displace every event by up to `cells` cells along each axis, alike in all images.
 
-    cells: int = 1
+    What leaves the image is lost, zeros come in.
+    """
+
+    cells: Annotated[int, Field(ge=1)] = 1
 
     def __call__(self, batch: Batch, schema: EventSchema, generator: torch.Generator) -> Batch:
-        steps = {a: torch.randint(-self.cells, self.cells + 1, (len(batch),), generator=generator) for a in self.axes}
-        images = dict(batch.images)
-        for name in images:
-            x = batch.dense(name)
-            for dimension in self._dimensions(schema, name):
-                step = steps[schema.image(name).axes[dimension - 2]].to(x.device)
-                length = x.shape[dimension]
-                source = torch.arange(length, device=x.device) - step[:, None]  # (n, length)
-                inside = (source >= 0) & (source < length)
-                shape = [len(x), *[length if d == dimension else 1 for d in range(1, x.dim())]]
-                index = source.clamp(0, length - 1).view(shape).expand_as(x)
-                x = torch.gather(x, dimension, index) * inside.view(shape)
-            images[name] = x
-        return replace(batch, images=images)
+        for axis in self.axes:
+            step = torch.randint(-self.cells, self.cells + 1, (len(batch),), generator=generator).to(batch.device)
+            for name, dimension in _images_along(axis, schema):
+                batch = _with_image(batch, name, shifted(batch.dense(name), dimension, step))
+        return batch
+
+
+def shifted(x: torch.Tensor, dimension: int, step: torch.Tensor) -> torch.Tensor:
+    """Every event of x (n, ...) moved by its `step` (n,) towards higher numbers along `dimension`."""
+    length = x.shape[dimension]
+    source = torch.arange(length, device=x.device) - step[:, None]  # (n, length)
+    inside = (source >= 0) & (source < length)
+    shape = [len(x), *[length if d == dimension else 1 for d in range(1, x.dim())]]
+    moved = torch.gather(x, dimension, source.clamp(0, length - 1).view(shape).expand_as(x))
+    return torch.where(inside.view(shape), moved, 0)

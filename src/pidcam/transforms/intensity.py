@@ -1,22 +1,21 @@
-"""Changes to the values of channels: scale to a common size, compress a wide range."""
+"""Changes to the values of channels: scale to a common size, compress a wide range. Zero stays zero, so hits may come
+as hits."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal, Self
 
 import torch
 
-from pidcam.batch import Batch
+from pidcam.batch import Batch, SparseImage
 from pidcam.errors import ConfigError
 from pidcam.schema import EventSchema
 from pidcam.transforms.base import Statistics, Transform, transforms
 
 PerChannel = dict[str, list[float]]
-
-
-def _column(values: list[float], like: torch.Tensor) -> torch.Tensor:
-    return torch.tensor(values, dtype=like.dtype, device=like.device).view(-1, *[1] * (like.dim() - 2))
 
 
 def _require_channels(given: PerChannel, schema: EventSchema) -> None:
@@ -26,8 +25,20 @@ def _require_channels(given: PerChannel, schema: EventSchema) -> None:
                 f"image '{name}' has {len(schema.image(name).channels)} channels, {len(values)} values were given",
                 where="transforms",
             )
-        if not all(v > 0 for v in values):
+        if not all(v > 0 and math.isfinite(v) for v in values):
             raise ConfigError(f"image '{name}' needs positive values", where="transforms")
+
+
+def _each(batch: Batch, given: PerChannel, change: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Batch:
+    """`change(values, given value)` channel by channel, in the images that are named."""
+    images = dict(batch.images)
+    for name, numbers in given.items():
+        image = images[name]
+        values = image.value if isinstance(image, SparseImage) else image  # channels are the second axis of both
+        column = torch.tensor(numbers, dtype=values.dtype, device=values.device).view(-1, *[1] * (values.dim() - 2))
+        changed = change(values, column)
+        images[name] = replace(image, value=changed) if isinstance(image, SparseImage) else changed
+    return replace(batch, images=images)
 
 
 @transforms.register("scale")
@@ -40,16 +51,21 @@ class Scale(Transform):
     by: Literal["rms"] | PerChannel = "rms"
 
     def fitted(self, schema: EventSchema, statistics: Statistics) -> Self:
-        if self.by == "rms":
-            # a channel that is zero everywhere stays as it is
-            return type(self)(by={i.name: [c.hit_rms or 1.0 for c in statistics[i.name]] for i in schema.images})
-        _require_channels(self.by, schema)
-        return self
+        if self.by != "rms":
+            _require_channels(self.by, schema)
+            return self
+        if missing := [i.name for i in schema.images if i.name not in statistics]:
+            raise ConfigError(
+                f"there are no training statistics of image '{missing[0]}'",
+                where="transform 'scale'",
+                fix="give the values: by: {image: [value per channel]}",
+            )
+        # a channel that is zero everywhere stays as it is
+        return type(self)(by={i.name: [c.hit_rms or 1.0 for c in statistics[i.name]] for i in schema.images})
 
     def __call__(self, batch: Batch, schema: EventSchema, generator: torch.Generator) -> Batch:
         assert isinstance(self.by, dict), "not fitted"
-        images = {n: x / _column(self.by[n], batch.dense(n)) if n in self.by else x for n, x in batch.images.items()}
-        return replace(batch, images=images)
+        return _each(batch, self.by, torch.div)
 
 
 @transforms.register("asinh")
@@ -66,5 +82,4 @@ class Asinh(Transform):
         return self
 
     def __call__(self, batch: Batch, schema: EventSchema, generator: torch.Generator) -> Batch:
-        changed = {n: torch.asinh(batch.dense(n) / _column(v, batch.dense(n))) for n, v in self.scale.items()}
-        return replace(batch, images={**batch.images, **changed})
+        return _each(batch, self.scale, lambda values, scale: torch.asinh(values / scale))
