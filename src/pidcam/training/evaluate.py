@@ -22,13 +22,24 @@ class Collector:
         self.truth: dict[str, list[np.ndarray]] = {name: [] for name in ("label", "weight", "event")}
         self.spectators: dict[str, list[np.ndarray]] = {}
 
-    def add(self, outputs: dict[str, np.ndarray], batch: Batch, *, spectators: bool = True) -> None:
+    def add(self, outputs: dict[str, np.ndarray], batch: Batch) -> None:
         for name, values in self.outputs.items():
             values.append(outputs[name])
         for name, values in self.truth.items():
             values.append(getattr(batch, name).numpy(force=True))
-        for name, column in {**batch.features, **batch.targets}.items() if spectators else ():
+        for name, column in {**batch.features, **batch.targets}.items():
             self.spectators.setdefault(name, []).append(column.numpy(force=True))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that was gathered, under names of its own, for a checkpoint."""
+        kinds = {"outputs": self.outputs, "truth": self.truth, "spectators": self.spectators}
+        return {f"{kind}.{name}": np.concatenate(v) for kind, of in kinds.items() for name, v in of.items() if v}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from what `state` gave."""
+        for key, values in state.items():
+            kind, name = key.split(".", 1)
+            getattr(self, kind).setdefault(name, []).append(values)
 
     def predictions(self) -> Predictions:
         outputs = {name: np.concatenate(values) for name, values in self.outputs.items()}

@@ -77,7 +77,7 @@ class _Fit:
             tensors |= {f"average.{k}": v for k, v in self.average.state.items()}
         arrays = {k: v.detach().contiguous().cpu().numpy() for k, v in tensors.items()}
         if partial is not None:  # the part of the epoch that was already trained on, for its line of history
-            arrays |= {f"{PARTIAL}{k}": np.concatenate(v) for k, v in (partial.outputs | partial.truth).items() if v}
+            arrays |= {f"{PARTIAL}{k}": v for k, v in partial.state().items()}
         state = {k: getattr(self, k) for k in ("step", "epoch", "cursor", "best", "best_epoch", "seconds", "finished")}
         state |= {"precision": self.precision, "plateau": self.plateau.state, "losses": losses or []}
         state |= {"stopping": self.stopping.state if self.stopping else None}
@@ -201,15 +201,14 @@ def _one_epoch(
     collector, losses = Collector(task), list[float]()
     if resumed:
         arrays, losses = resumed
-        for name, array in arrays.items():
-            (collector.outputs if name in collector.outputs else collector.truth)[name].append(array)
+        collector.restore(arrays)
     start, lr = time.perf_counter() - (state.seconds - _told_seconds(state.record)), state.lr()
     train.epoch, train.cursor = state.epoch, state.cursor
     network.module.train()
     clock = time.perf_counter()
     for batch in train:
         loss, outputs = state.train_step(batch)
-        collector.add(outputs, batch, spectators=False)
+        collector.add(outputs, batch)
         losses.append(loss)
         state.cursor = train.cursor
         bar.advance()
