@@ -15,7 +15,7 @@ from pidcam.batch import Batch, SparseImage
 from pidcam.errors import ConfigError, UnknownNameError
 from pidcam.schema import Channel, Column, EventSchema, Image
 from pidcam.store.manifest import ChannelStatistics
-from pidcam.transforms.base import Transform, build_transforms, describe_transforms, transforms
+from pidcam.transforms.base import Chain, Transform, transforms
 
 SCHEMA = EventSchema(
     name="toy",
@@ -49,7 +49,7 @@ def generator(seed: int = 3) -> torch.Generator:
 
 
 def built(**config: Any) -> Transform:
-    (transform,) = build_transforms([config], SCHEMA, STATISTICS)
+    ((_, transform, _),) = Chain([config], SCHEMA, STATISTICS).steps
     return transform
 
 
@@ -178,7 +178,8 @@ def test_random_choices_come_from_the_generator_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(transforms))
 def test_the_batch_that_is_given_stays_as_it_is(name: str) -> None:
-    options: dict[str, Any] = {"asinh": {"scale": {"ecal": [1, 2]}}, "scale": {}}.get(name, {"axes": ["eta"]})
+    given = {"asinh": {"scale": {"ecal": [1, 2]}}, "scale": {}, "channels": {"keep": {"ecal": ["e"]}}}
+    options: dict[str, Any] = given.get(name, {"axes": ["eta"]})
     before, copy = batch(), batch()
     built(name=name, **options)(before, SCHEMA, generator())
     assert untouched(before, copy, ("ecal", "hcal"))
@@ -195,26 +196,49 @@ CHAIN = [
 
 
 def test_what_a_run_records_makes_the_same_change_without_the_statistics() -> None:
-    first = build_transforms(CHAIN, SCHEMA, STATISTICS)
-    told = describe_transforms(first)
+    first = Chain(CHAIN, SCHEMA, STATISTICS)
+    told = first.describe()
     assert told[0] == {"name": "scale", "by": {"ecal": [4.0, 1.0], "hcal": [0.5]}}
-    again = build_transforms(told, SCHEMA, {})
-    assert again == first
-    assert describe_transforms(again) == told
-    one, two = batch(), batch()
-    for a, b in zip(first, again, strict=True):
-        one, two = a(one, SCHEMA, generator()), b(two, SCHEMA, generator())
+    again = Chain(told, SCHEMA, {})
+    assert again.steps == first.steps
+    assert again.describe() == told
+    one, two = (chain(batch(), generator(), training=True) for chain in (first, again))
     assert untouched(one, two, ("ecal", "hcal"))
 
 
+def test_channels_change_what_a_model_sees() -> None:
+    """What follows is fitted to the channels that are left, and the schema says so."""
+    chain = Chain([{"name": "channels", "keep": {"ecal": ["t"]}}, {"name": "scale"}], SCHEMA, STATISTICS)
+    before = batch()
+    after = chain(before)
+    assert [c.name for c in chain.schema.image("ecal").channels] == ["t"]
+    assert chain.schema.image("hcal") == SCHEMA.image("hcal")
+    assert chain.describe()[1] == {"name": "scale", "by": {"ecal": [1.0], "hcal": [0.5]}}
+    assert torch.equal(after.dense("ecal"), before.dense("ecal")[:, 1:])
+
+
+def test_flip_about_the_cell_keeps_the_highest_hit_of_a_crop_in_its_place() -> None:
+    """On an even grid mirroring the grid would move the central cell by one."""
+    flip = built(name="flip", axes=["phi"], about="cell")
+    before = batch(200)
+    n = before.dense("ecal").shape[3]
+    after = flip(before, SCHEMA, generator())
+    mirrored = [(n - i) % n for i in range(n)]
+    centre = n // 2
+    assert torch.equal(before.dense("ecal")[..., centre], after.dense("ecal")[..., centre])
+    changed = (after.dense("ecal") != before.dense("ecal")).flatten(1).any(1)
+    assert 50 < changed.sum() < 150
+    assert torch.equal(after.dense("ecal")[changed], before.dense("ecal")[changed][..., mirrored])
+
+
 def test_only_augmentations_are_marked_as_such() -> None:
-    assert [t.augmentation for t in build_transforms(CHAIN, SCHEMA, STATISTICS)] == [False, False, True, True]
+    assert [t.augmentation for _, t, _ in Chain(CHAIN, SCHEMA, STATISTICS).steps] == [False, False, True, True]
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"by": "rms"}, "transforms: a transform needs a name; known: asinh, flip, scale, shift"),
+        ({"by": "rms"}, "transforms: a transform needs a name; known: asinh, channels, flip, scale, shift"),
         ({"name": "scael"}, "unknown transform 'scael'; did you mean 'scale'?"),
         ({"name": "flip", "axs": ["eta"]}, "transform 'flip': unknown key 'axs'; did you mean 'axes'?"),
         ({"name": "flip"}, "transform 'flip' axes: field required"),
@@ -234,10 +258,10 @@ def test_only_augmentations_are_marked_as_such() -> None:
 )
 def test_a_configuration_that_makes_no_sense_is_one_line(config: dict[str, Any], message: str) -> None:
     with pytest.raises((ConfigError, UnknownNameError)) as error:
-        build_transforms([config], SCHEMA, STATISTICS)
+        Chain([config], SCHEMA, STATISTICS)
     assert str(error.value).startswith(message)
 
 
 def test_rms_without_training_statistics_is_one_line() -> None:
     with pytest.raises(ConfigError, match="transform 'scale': there are no training statistics of image 'ecal'; give"):
-        build_transforms([{"name": "scale"}], SCHEMA, {})
+        Chain([{"name": "scale"}], SCHEMA, {})

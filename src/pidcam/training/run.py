@@ -25,7 +25,7 @@ from pidcam.training.calibration import calibrate, read_temperature
 from pidcam.training.config import RunConfig
 from pidcam.training.evaluate import predict
 from pidcam.training.torch_model import TorchModel
-from pidcam.transforms.base import Transform, build_transforms
+from pidcam.transforms.base import Chain
 
 BATCH_SIZE = 512
 
@@ -33,15 +33,15 @@ BATCH_SIZE = 512
 class Run:
     """One run directory with its task, transforms and model.
 
-    `schema` describes the events as they come from store or raw file, before the transforms.
+    `schema` describes the events as they come from store or raw file, `chain.schema` what the model sees of them.
     """
 
-    def __init__(self, directory: RunDirectory, config: RunConfig, schema: EventSchema, changes: list[Transform]):
-        self.directory, self.config, self.schema, self.transforms = directory, config, schema, changes
+    def __init__(self, directory: RunDirectory, config: RunConfig, schema: EventSchema, chain: Chain):
+        self.directory, self.config, self.schema, self.chain = directory, config, schema, chain
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.task: Task = config.build_task(schema)
         torch.manual_seed(config.training.seed)
-        built = config.entry(schema, self.task.outputs, config.model.options)
+        built = config.entry(chain.schema, self.task.outputs, config.model.options)
         torch_made = isinstance(built, torch.nn.Module)
         self.model: Model = TorchModel(built, config.training, self.device) if torch_made else built
 
@@ -55,7 +55,7 @@ class Run:
             raise InputError("its training has not finished", where=path, fix=fix)
         config = parse(RunConfig, load_yaml(directory.path / "config.yaml"), where=directory.path / "config.yaml")
         schema = parse(EventSchema, about.get("schema", {}), where=directory.path / "run.json")
-        run = cls(directory, config, schema, build_transforms(config.transforms, schema, {}))
+        run = cls(directory, config, schema, Chain(config.transforms, schema, {}))
         if (trained := tuple(about.get("classes", ()))) != run.classes:
             raise DataError(
                 f"classes are {', '.join(trained)} in run.json, {', '.join(run.classes)} in config.yaml", where=path
@@ -117,11 +117,7 @@ class Run:
 
     def change(self, batch: Batch, generator: torch.Generator | None = None, *, training: bool = False) -> Batch:
         """Apply the transforms; augmentations only in training."""
-        generator = generator or torch.Generator().manual_seed(0)
-        for transform in self.transforms:
-            if training or not transform.augmentation:
-                batch = transform(batch, self.schema, generator)
-        return batch
+        return self.chain(batch, generator, training=training)
 
     def predict(
         self,

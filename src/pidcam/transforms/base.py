@@ -30,27 +30,46 @@ class Transform(Spec):
         """The transform with everything fixed that depends on the training data; `ConfigError` if it does not fit."""
         return self
 
+    def outcome(self, schema: EventSchema, statistics: Statistics) -> tuple[EventSchema, Statistics]:
+        """Schema and statistics after the transform, where it changes what an event is."""
+        return schema, statistics
+
     def __call__(self, batch: Batch, schema: EventSchema, generator: torch.Generator) -> Batch:
-        """The changed batch; random choices come from `generator` (on the CPU) alone."""
+        """The changed batch; `schema` is the one before, random choices come from `generator` (on the CPU) alone."""
         raise NotImplementedError
 
 
 transforms: Registry[type[Transform]] = Registry("transform", "pidcam.transforms")
 
 
-def build_transforms(configs: Sequence[dict[str, Any]], schema: EventSchema, statistics: Statistics) -> list[Transform]:
-    """Fitted transforms from `[{name: scale, by: rms}, ...]`."""
-    built = []
-    for config in configs:
-        options = {k: v for k, v in config.items() if k != "name"}
-        if "name" not in config:
-            raise ConfigError("a transform needs a name", where="transforms", fix=f"known: {', '.join(transforms)}")
-        transform = parse(transforms[config["name"]], options, where=f"transform '{config['name']}'")
-        built.append(transform.fitted(schema, statistics))
-    return built
+class Chain:
+    """Fitted transforms, one after another; `schema` is what a model sees after them."""
 
+    def __init__(self, configs: Sequence[dict[str, Any]], schema: EventSchema, statistics: Statistics):
+        """From `[{name: scale, by: rms}, ...]`, fitted to the statistics of the training split.
 
-def describe_transforms(built: Sequence[Transform]) -> list[dict[str, Any]]:
-    """The inverse of `build_transforms`, with fitted values."""
-    names = {transforms[name]: name for name in transforms}
-    return [{"name": names[type(t)], **t.model_dump(mode="json")} for t in built]
+        Without statistics the configs must be fitted ones, as `describe` gives them. Raises `ConfigError` or
+        `UnknownNameError` for a config that does not fit.
+        """
+        self.steps: list[tuple[str, Transform, EventSchema]] = []
+        for config in configs:
+            options = {k: v for k, v in config.items() if k != "name"}
+            name = config.get("name")
+            if name is None:
+                raise ConfigError("a transform needs a name", where="transforms", fix=f"known: {', '.join(transforms)}")
+            transform = parse(transforms[name], options, where=f"transform '{name}'").fitted(schema, statistics)
+            self.steps.append((name, transform, schema))
+            schema, statistics = transform.outcome(schema, statistics)
+        self.schema = schema
+
+    def describe(self) -> list[dict[str, Any]]:
+        """The configs, with fitted values."""
+        return [{"name": name, **transform.model_dump(mode="json")} for name, transform, _ in self.steps]
+
+    def __call__(self, batch: Batch, generator: torch.Generator | None = None, *, training: bool = False) -> Batch:
+        """The changed batch; augmentations act in training only."""
+        generator = generator or torch.Generator().manual_seed(0)
+        for _, transform, schema in self.steps:
+            if training or not transform.augmentation:
+                batch = transform(batch, schema, generator)
+        return batch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import torch
 from pydantic import Field
@@ -42,7 +42,13 @@ def _with_image(batch: Batch, name: str, x: torch.Tensor) -> Batch:
 
 @transforms.register("flip")
 class Flip(_AlongAxes):
-    """Mirror half of the events, chosen at random for each axis and alike in all images."""
+    """Mirror half of the events, chosen at random for each axis and alike in all images.
+
+    about: `grid` mirrors the grid; `cell` mirrors about the central cell n // 2, where crops have their highest hit
+    (on an even grid cell 0 has no partner and stays).
+    """
+
+    about: Literal["grid", "cell"] = "grid"
 
     def __call__(self, batch: Batch, schema: EventSchema, generator: torch.Generator) -> Batch:
         for axis in self.axes:
@@ -50,8 +56,12 @@ class Flip(_AlongAxes):
             for name, dimension in _images_along(axis, schema):
                 x = batch.dense(name)
                 mask = chosen.view(-1, *[1] * (x.dim() - 1))
-                batch = _with_image(batch, name, torch.where(mask, x.flip(dimension), x))
+                batch = _with_image(batch, name, torch.where(mask, self._mirrored(x, dimension), x))
         return batch
+
+    def _mirrored(self, x: torch.Tensor, dimension: int) -> torch.Tensor:
+        even = x.shape[dimension] % 2 == 0
+        return x.flip(dimension).roll(1, dimension) if self.about == "cell" and even else x.flip(dimension)
 
 
 @transforms.register("shift")

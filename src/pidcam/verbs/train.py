@@ -15,7 +15,7 @@ from pidcam.runs import RunDirectory, provenance
 from pidcam.store.store import Store
 from pidcam.training.config import resolve
 from pidcam.training.run import Run
-from pidcam.transforms.base import build_transforms, describe_transforms
+from pidcam.transforms.base import Chain
 
 QUICK: dict[str, Any] = {"training": {"epochs": 2, "limit": 1000}}
 
@@ -47,11 +47,11 @@ def train(
     if quick:
         given = merge(given, QUICK)
     resolved = resolve(str(opened.path.resolve()), given)
-    changes = build_transforms(resolved.transforms, opened.schema, opened.manifest.statistics)
-    resolved = resolved.model_copy(update={"transforms": describe_transforms(changes)})
+    chain = Chain(resolved.transforms, opened.schema, opened.manifest.statistics)
+    resolved = resolved.model_copy(update={"transforms": chain.describe()})
 
     directory = RunDirectory(out)
-    run = Run(directory, resolved, opened.schema, changes)
+    run = Run(directory, resolved, opened.schema, chain)
     loaders = [
         run.loader(opened, split, training=training, limit=resolved.training.limit)
         for split, training in (("train", True), ("valid", False))

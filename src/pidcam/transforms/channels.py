@@ -1,0 +1,45 @@
+"""Which channels of an image a model sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Self
+
+import torch
+
+from pidcam.batch import Batch
+from pidcam.errors import ConfigError, UnknownNameError
+from pidcam.schema import EventSchema, Image
+from pidcam.transforms.base import Statistics, Transform, transforms
+
+
+@transforms.register("channels")
+class Channels(Transform):
+    """Keep only the named channels of images: {image: [channel, ...]}. Images that are not named keep all of theirs."""
+
+    keep: dict[str, list[str]]
+
+    def fitted(self, schema: EventSchema, statistics: Statistics) -> Self:
+        for name, wanted in self.keep.items():
+            known = [c.name for c in schema.image(name).channels]
+            for channel in wanted:
+                if channel not in known:
+                    raise UnknownNameError("channel", channel, known, where=f"transforms, image '{name}'")
+            if not wanted:
+                raise ConfigError("keeps no channel", where=f"transforms, image '{name}'")
+        return self
+
+    def outcome(self, schema: EventSchema, statistics: Statistics) -> tuple[EventSchema, Statistics]:
+        images = tuple(
+            i.model_copy(update={"channels": tuple(i.channels[k] for k in self._numbers(i))}) for i in schema.images
+        )
+        kept = {name: tuple(of[k] for k in self._numbers(schema.image(name))) for name, of in statistics.items()}
+        return schema.model_copy(update={"images": images}), kept
+
+    def __call__(self, batch: Batch, schema: EventSchema, generator: torch.Generator) -> Batch:
+        chosen = {name: batch.dense(name)[:, self._numbers(schema.image(name))] for name in self.keep}
+        return replace(batch, images={**batch.images, **chosen})
+
+    def _numbers(self, image: Image) -> list[int]:
+        names = [c.name for c in image.channels]
+        return [names.index(c) for c in self.keep.get(image.name, names)]
