@@ -23,12 +23,16 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Range = tuple[float, float]
+
+
 class Channel(Spec):
-    """One value per cell, in `unit`; `non_negative` makes a negative raw value an error."""
+    """One value per cell, in `unit`. A raw value below zero where `non_negative`, or outside `range`, is an error."""
 
     name: str
     unit: str = ""
     non_negative: bool = False
+    range: Range | None = None
 
 
 class Image(Spec):
@@ -73,10 +77,15 @@ class Image(Spec):
 
 
 class Column(Spec):
-    """A scalar that comes with each event: an input feature, or a truth target such as the energy."""
+    """A scalar that comes with each event: an input feature, or a truth target such as the energy.
+
+    A raw value outside `range` is an error; an `optional` target may be missing in a file, and is NaN there.
+    """
 
     name: str
     unit: str = ""
+    range: Range | None = None
+    optional: bool = False
 
 
 class ParticleClass(Spec):
@@ -136,8 +145,7 @@ class EventSchema(Spec):
             if missing := sorted(mine.keys() - theirs.keys()):
                 raise MismatchError(f"has no {what[:-1]} '{missing[0]}', which '{self.name}' needs", where=where)
             for name, x in mine.items():
-                ignore = {"storage", "pitch", "low"}
-                if x.model_dump(exclude=ignore) != theirs[name].model_dump(exclude=ignore):
+                if _as_input(x) != _as_input(theirs[name]):
                     raise MismatchError(
                         f"{what[:-1]} '{name}' is {_describe(theirs[name])}, expected {_describe(x)}", where=where
                     )
@@ -154,6 +162,13 @@ class EventSchema(Spec):
 
 def _by_name(things: tuple[Image | Column, ...]) -> dict[str, Image | Column]:
     return {x.name: x for x in things}
+
+
+def _as_input(x: Image | Column) -> tuple[object, ...]:
+    """What a model sees of it; how it is stored and checked makes no difference."""
+    if isinstance(x, Image):
+        return x.shape, x.axes, x.unit, tuple((c.name, c.unit) for c in x.channels)
+    return (x.unit,)
 
 
 def _describe(x: Image | Column) -> str:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from pidcam.detectors.base import detectors
 from pidcam.errors import ConfigError, InputError, MismatchError
 from pidcam.events import Cells, Dense, EventBatch, Points
-from pidcam.formats import hdf5
-from pidcam.formats.layout import ImageSource, LabelSource, Layout, formats
+from pidcam.formats import reader
+from pidcam.formats.layout import ImageSource, LabelSource, Layout, Reader, formats
 from pidcam.schema import Channel, Column, EventSchema, Image, ParticleClass
 
 ECAL = detectors["cms-ecal"]()
@@ -177,7 +177,7 @@ def test_step_is_whole_chunks_of_at_most_64_mb(tmp_path: Path, monkeypatch: pyte
         return formats["hdf5"].reader(tmp_path / "a.h5", ECAL.layout, ECAL.schema).step
 
     assert step((7, 32, 32, 2)) == N, "a small file is read at once"
-    monkeypatch.setattr(hdf5, "READ_BYTES", 8192 * 32)
+    monkeypatch.setattr(reader, "READ_BYTES", 8192 * 32)
     assert step((7, 32, 32, 2)) == 28
     assert step((1, 32, 32, 2)) == 32
     assert step(None) == 32
@@ -206,7 +206,7 @@ def test_no_chunk_is_inflated_twice(tmp_path: Path, chunks: tuple[int, ...]) -> 
         reader.read(150, 160)
 
 
-def _sum(reader: hdf5.Hdf5Reader) -> float:
+def _sum(reader: Reader) -> float:
     return float(reader.read(0, len(reader)).images["ecal"].values.sum())  # type: ignore[union-attr]
 
 
@@ -326,7 +326,7 @@ def test_batches_of_another_shape_cannot_be_written(tmp_path: Path) -> None:
     points = Points(np.zeros(5, np.int64), np.zeros((0, 2)), np.zeros((0, 2)))
     for wrong, message in (
         (Dense(image.values[:, :1]), "image 'first' has shape (1, 5, 4), expected (2, 5, 4)"),  # type: ignore[union-attr]
-        (points, "image 'first' is given as points, HDF5 files hold dense images"),
+        (points, "image 'first' is given as points, its layout asks for a dense image"),
     ):
         events.images["first"] = wrong
         with (

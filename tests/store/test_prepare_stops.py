@@ -169,10 +169,10 @@ def test_killed_with_its_workers_it_goes_on(egamma_files: list[Path], tmp_path: 
     script = tmp_path / "script.py"
     script.write_text(
         "import sys, pathlib\n"
-        "import pidcam.formats.hdf5 as hdf5\n"
+        "import pidcam.formats.reader as reader\n"
         "from pidcam.verbs.prepare import prepare\n"
         "if __name__ == '__main__':\n"
-        "    hdf5.READ_BYTES = 1 << 16\n"  # many pieces
+        "    reader.READ_BYTES = 1 << 16\n"  # many pieces
         "    pathlib.Path(sys.argv[2]).touch()\n"
         "    prepare('cms-ecal', sys.argv[3:], sys.argv[1], workers=2, shard_events=30)\n",
         encoding="utf-8",

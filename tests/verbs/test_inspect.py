@@ -16,7 +16,7 @@ import pidcam
 from pidcam.cli.main import app
 from pidcam.detectors.base import Detector, detectors
 from pidcam.errors import DataError, ExistsError, InputError, MismatchError, UnknownNameError
-from pidcam.formats import hdf5
+from pidcam.formats import reader
 from pidcam.formats.layout import ImageSource, LabelSource, Layout
 from pidcam.inspection.facts import EventFacts, Inspection
 from pidcam.schema import Channel, Column, EventSchema, Image, ParticleClass
@@ -95,7 +95,7 @@ def look(*args: Any, **options: Any) -> tuple[Inspection, EventFacts]:
 
 def test_numbers_are_those_of_the_arrays(tmp_path: Path, toy: Detector, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of two files, read in many small steps."""
-    monkeypatch.setattr(hdf5, "READ_BYTES", 40 * 17)
+    monkeypatch.setattr(reader, "READ_BYTES", 40 * 17)
     one, two = toy_arrays(70, 1), toy_arrays(33, 2)
     paths = [write(tmp_path / "a.h5", **one), write(tmp_path / "b.h5", **two)]
     both = {key: np.concatenate([one[key], two[key]]) for key in one}

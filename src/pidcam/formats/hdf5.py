@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import math
-import os
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
 
 import h5py
 import numpy as np
 
 from pidcam.errors import DataError
-from pidcam.events import Dense, EventBatch, Images
-from pidcam.formats.hdf5_file import AGAIN, band, column_data, image_data, open_file, reason
+from pidcam.formats.columns import TEXT, Column, Lists, RawFile, Values
+from pidcam.formats.hdf5_file import band, open_file, reason, require_filters
 from pidcam.formats.hdf5_writer import Hdf5Writer
 from pidcam.formats.layout import Layout, Reader, Writer, formats
-from pidcam.formats.sources import Labels, sources
+from pidcam.formats.match import AGAIN
+from pidcam.formats.reader import EventReader
 from pidcam.schema import EventSchema
-
-READ_BYTES = 64 << 20
-"""Dense bytes that are cheap to hold at once."""
 
 
 class Hdf5:
-    """The format `hdf5`: the layout says which key is what, nothing else about the file is assumed."""
+    """The format `hdf5`: the layout says which key is what, nothing else about the file is assumed.
 
-    suffixes: tuple[str, ...] = (".hdf5", ".h5")
+    Keys are paths of data sets; a field of a table (records) is one more step of the path: `DATASET/Voxels/x`.
+    """
+
+    suffixes: tuple[str, ...] = (".hdf5", ".h5", ".hdf")
 
     def reader(self, path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True) -> Reader:
-        """See `Hdf5Reader`."""
-        return Hdf5Reader(path, layout, schema, truth=truth)
+        """See `EventReader`."""
+        return EventReader(Hdf5File(path), layout, schema, truth=truth)
 
     def writer(self, path: Path, layout: Layout, schema: EventSchema) -> Writer:
         """See `Hdf5Writer`."""
@@ -40,110 +40,113 @@ class Hdf5:
 formats.add("hdf5", Hdf5())
 
 
-class Hdf5Reader:
-    """Rows of one HDF5 file: images (n, channels, *shape) float32, features and targets (n,) float64, label (n,) int16.
+@dataclass
+class _Open:
+    """An open file and its data sets: the chunk cache of a data set lives as long as its handle."""
 
-    Construction looks at the file and closes it again; `read` opens it in the process that reads, so a reader may be
-    sent to, or forked into, another process. Raises `InputError` for a file that cannot be opened, `DataError` for one
-    that does not match layout and schema, `ConfigError` for a layout that does not match the schema.
-    """
+    file: h5py.File
+    data: dict[str, h5py.Dataset]
 
-    def __init__(self, path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True):
-        self.path = Path(path)
-        self._images, self._columns = sources(layout, schema, truth=truth)
-        self._labels = Labels(layout.label, schema, truth=truth) if layout.label else None
-        self._targets = [target.name for target in schema.targets]
-        self._file: h5py.File | None = None
-        self._data: dict[str, h5py.Dataset] = {}
-        self._pid = 0
-        with open_file(self.path) as file:
-            if not truth:
-                self._forget_absent_truth(file)
-            self._look(file, schema.name)
+    def close(self) -> None:
+        self.data.clear()
+        self.file.close()
 
-    def _forget_absent_truth(self, file: h5py.File) -> None:
-        self._columns["target"] = {name: key for name, key in self._columns["target"].items() if key in file}
-        if self._labels and self._labels.key not in file:
-            self._labels = None
 
-    def _look(self, file: h5py.File, schema: str) -> None:
-        """Check every data set; choose `step` and the chunk cache."""
-        data = [image_data(file, self.path, source, image, schema) for image, source in self._images]
-        for kind, named in self._columns.items():
-            data += [column_data(file, self.path, key, f"{kind} '{name}'", schema) for name, key in named.items()]
-        if self._labels:
-            data.append(column_data(file, self.path, self._labels.key, "the label", schema))
-        self._rows = len(data[0])
-        for other in data[1:]:
-            if len(other) != self._rows:
-                one, two = (d.name.removeprefix("/") for d in (data[0], other))
-                what = f"'{one}' has {self._rows} events but '{two}' has {len(other)}"
-                raise DataError(what, where=self.path, fix=AGAIN)
-        if not self._rows:
-            raise DataError("holds no events", where=self.path, fix="leave this file out")
+class Hdf5File(RawFile):
+    """The data sets of an HDF5 file."""
 
-        dense_bytes = sum(4 * math.prod(image.dense_shape) for image, _ in self._images) or 8 * len(data)
-        largest = max(data, key=lambda d: d.dtype.itemsize * math.prod(d.shape[1:]))
-        chunk = largest.chunks[0] if largest.chunks else 1
-        self.step = min(max(READ_BYTES // (chunk * dense_bytes), 1) * chunk, self._rows)
-        # a read may begin inside a chunk: what lies along one event stays cached, so nothing is inflated twice
-        size, count = (max(values) for values in zip(*map(band, data), strict=True))
-        self._cache = {"rdcc_nbytes": max(size, 1 << 20), "rdcc_nslots": max(100 * count, 500) + 1, "rdcc_w0": 1.0}
+    noun = "data set"
 
-    def __len__(self) -> int:
-        return self._rows
+    def __init__(self, path: Path):
+        super().__init__(path)
+        self.handle  # noqa: B018, a file that cannot be opened is told now
 
-    def read(self, start: int, stop: int) -> EventBatch:
-        """Events of rows [start, stop), nothing dropped. Raises `DataError` for damaged data and unknown labels."""
-        if not 0 <= start <= stop <= self._rows:
-            raise IndexError(f"rows [{start}, {stop}) of a file with {self._rows}")
-        images: dict[str, Images] = {}
-        for image, source in self._images:
-            images[image.name] = Dense(self._image(source.key, source.order, start, stop))
-        columns = {
-            kind: {name: self._column(key, start, stop).astype(np.float64) for name, key in named.items()}
-            for kind, named in self._columns.items()
-        }
-        row = np.arange(start, stop, dtype=np.int64)
-        unknown = {name: np.full(len(row), np.nan) for name in self._targets}
-        label = np.full(len(row), -1, np.int16)
-        if self._labels:
-            label = self._labels.number(self._column(self._labels.key, start, stop), row, self.path)
-        return EventBatch(images, columns["feature"], unknown | columns["target"], label, row)
+    def _open(self) -> _Open:
+        return _Open(open_file(self.path), {})
 
-    def _image(self, key: str, order: str, start: int, stop: int) -> np.ndarray:
-        raw = self._rows_of(key, start, stop)
-        if order == "no-channel":
-            raw = raw[:, None]
-        elif order == "channel-last":
-            raw = np.moveaxis(raw, -1, 1)
-        with np.errstate(over="ignore"):  # a double beyond float32 becomes inf, which check_events reports
-            return np.ascontiguousarray(raw, dtype=np.float32)
+    @property
+    def chunk(self) -> int:  # type: ignore[override]
+        """Of the largest data set that was asked for."""
+        data = self.handle.data.values()
+        largest = max(data, key=lambda d: d.dtype.itemsize * math.prod(d.shape[1:]), default=None)
+        return largest.chunks[0] if largest is not None and largest.chunks else 1
 
-    def _column(self, key: str, start: int, stop: int) -> np.ndarray:
-        return self._rows_of(key, start, stop).reshape(stop - start)
+    def keys(self) -> list[str]:
+        names: list[str] = []
 
-    def _rows_of(self, key: str, start: int, stop: int) -> np.ndarray:
-        if self._file is None or self._pid != os.getpid():
-            self._file, self._pid = open_file(self.path, **self._cache), os.getpid()
-            self._data = {}
-        if key not in self._data:  # the cache of a data set lives as long as its handle
-            self._data[key] = self._file[key]
+        def visit(name: str, item: object) -> None:
+            if isinstance(item, h5py.Dataset):
+                names.extend(f"{name}/{field}" for field in item.dtype.names or ())
+                if not item.dtype.names:
+                    names.append(name)
+
+        self.handle.file.visititems(visit)
+        return names
+
+    def column(self, key: str) -> Column | None:
+        data, field = self._find(key)
+        if data is None or (field and field not in (data.dtype.names or ())):
+            return None
+        if not data.shape:
+            return Column(None)
+        dtype, shape = data.dtype, data.shape[1:]
+        if field:
+            dtype, inner = dtype[field].base, dtype[field].shape
+            shape = (*shape, *inner)
+        kind = h5py.check_vlen_dtype(dtype)
+        if isinstance(kind, np.dtype) and kind.kind in "biuf" and len(data.shape) == 1:
+            length = len(data[0]) if len(data) else 0
+            return Column(data.shape[0], (length,), lists=True, dtype=kind)
+        if dtype.kind not in "biuf":
+            return Column(data.shape[0], shape, holds=_kind(dtype))
+        require_filters(data, self.path, key)
+        return Column(data.shape[0], shape, dtype=dtype)
+
+    def read(self, keys: Collection[str], start: int, stop: int) -> dict[str, Values]:
+        return {key: self._rows(key, start, stop) for key in keys}
+
+    def _rows(self, key: str, start: int, stop: int) -> Values:
+        data, field = self._find(key)
+        assert data is not None
         try:
-            return self._data[key][start:stop]
+            rows = data.fields(field)[start:stop] if field else data[start:stop]
         except OSError as error:
             what = f"'{key}' is damaged in events {start} to {stop - 1} ({reason(error)})"
             raise DataError(what, where=self.path, fix=AGAIN) from error
+        kind = h5py.check_vlen_dtype(data.dtype)
+        if kind is None or rows.ndim != 1:
+            return rows
+        counts = np.fromiter((len(row) for row in rows), np.int64, len(rows))
+        return Lists(counts, np.concatenate([*rows, np.empty(0, kind)]))
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None, "_data": {}}
+    def _find(self, key: str) -> tuple[h5py.Dataset | None, str]:
+        """The data set of a key, and the field where it is a table."""
+        opened: _Open = self.handle
+        for name, field in ((key, ""), key.rpartition("/")[::2]):
+            if name not in opened.data:
+                data = opened.file.get(name) if name else None
+                if not isinstance(data, h5py.Dataset):
+                    continue
+                opened.data[name] = _cached(data)
+            return opened.data[name], field
+        return None, ""
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file, self._data = None, {}
+def _cached(data: h5py.Dataset) -> h5py.Dataset:
+    """The same data set with room for the chunks of one event: a read may begin inside a chunk, and what lies along
+    one event stays in memory, so that nothing is inflated twice."""
+    size, count = band(data)
+    if not size:
+        return data
+    access = h5py.h5p.create(h5py.h5p.DATASET_ACCESS)
+    access.set_chunk_cache(max(100 * count, 500) + 1, max(size, 1 << 20), 1.0)
+    return h5py.Dataset(h5py.h5d.open(data.file.id, data.name.encode(), access))
+
+
+def _kind(dtype: np.dtype) -> str:
+    if dtype.kind in "SU" or h5py.check_string_dtype(dtype):
+        return TEXT
+    if dtype.names:
+        return f"records ({', '.join(dtype.names)})"
+    kinds = {"c": "complex numbers", "O": "objects of varying length", "V": "raw bytes"}
+    return kinds.get(dtype.kind, str(dtype))

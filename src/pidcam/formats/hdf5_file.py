@@ -1,4 +1,4 @@
-"""Opening an HDF5 file and finding its data sets. Every fault becomes one line: file, key, what was expected."""
+"""Opening an HDF5 file. Every fault becomes one line: file, key, what was expected."""
 
 from __future__ import annotations
 
@@ -7,26 +7,22 @@ import importlib
 import math
 import re
 from pathlib import Path
-from typing import Any
 
 import h5py
 
 from pidcam.errors import DataError, InputError
-from pidcam.formats.layout import ImageSource
+from pidcam.formats.match import AGAIN
 from pidcam.formats.raw import read_head
-from pidcam.schema import Image
-
-AGAIN = "fetch or write it again"
 
 
-def open_file(path: Path, **cache: Any) -> h5py.File:
-    """Open for reading; `cache` are h5py's `rdcc_...` settings. Raises `InputError` or `DataError`."""
+def open_file(path: Path) -> h5py.File:
+    """Open for reading. Raises `InputError` or `DataError`."""
     read_head(path)
     if not h5py.is_hdf5(path):
         raise DataError("is not an HDF5 file", where=path, fix="check that it is the right file, or fetch it again")
     try:
         # some network file systems cannot lock
-        return h5py.File(path, "r", locking="best-effort", **cache)
+        return h5py.File(path, "r", locking="best-effort")
     except BlockingIOError as error:
         fix = "wait until it has finished"
         raise InputError("is still being written by another process", where=path, fix=fix) from error
@@ -49,71 +45,8 @@ def reason(error: BaseException) -> str:
     return inner[1] if inner else text
 
 
-def image_data(file: h5py.File, path: Path, source: ImageSource, image: Image, schema: str) -> h5py.Dataset:
-    """The data set of an image, its shape, type and compression checked."""
-    data = _data(file, path, source.key, f"image '{image.name}'", schema)
-    shape, channels = image.shape, len(image.channels)
-    shapes = {"channel-first": (channels, *shape), "channel-last": (*shape, channels)}
-    expected = shapes.get(source.order, shape)
-    found = data.shape[1:]
-    if found != expected:
-        names = ", ".join(c.name for c in image.channels)
-        fix = f"check that it is a file of '{schema}'"
-        other = [order for order, axes in shapes.items() if found == axes]
-        if other:
-            fix = f"its axes look {other[0]}: declare that order in the layout"
-        raise DataError(
-            f"'{source.key}' has shape {data.shape}, expected {_shape(expected)} for image '{image.name}' "
-            f"({source.order}: {names})",
-            where=path,
-            fix=fix,
-        )
-    return data
-
-
-def column_data(file: h5py.File, path: Path, key: str, use: str, schema: str) -> h5py.Dataset:
-    """The data set of one number per event, shape (events,) or (events, 1, ...)."""
-    data = _data(file, path, key, use, schema)
-    if math.prod(data.shape[1:]) != 1:
-        what = f"'{key}' has shape {data.shape}, expected {_shape(())} for {use}"
-        raise DataError(what, where=path, fix=f"check that it is a file of '{schema}'")
-    return data
-
-
-def _shape(axes: tuple[int, ...]) -> str:
-    return f"(events, {', '.join(map(str, axes))})" if axes else "(events,) or (events, 1)"
-
-
-def _data(file: h5py.File, path: Path, key: str, use: str, schema: str) -> h5py.Dataset:
-    fix = f"check that it is a file of '{schema}'"
-    data = file.get(key)
-    if not isinstance(data, h5py.Dataset):
-        raise DataError(f"has no data set '{key}' for {use}, it holds {_keys(file)}", where=path, fix=fix)
-    if not data.shape:
-        raise DataError(f"'{key}' is a single value, not one per event", where=path, fix=fix)
-    if data.dtype.kind not in "biuf":
-        raise DataError(f"'{key}' holds {_kind(data)}, expected numbers for {use}", where=path, fix=fix)
-    _require_filters(data, path, key)
-    return data
-
-
-def _keys(file: h5py.File) -> str:
-    keys: list[str] = []
-    file.visititems(lambda name, item: keys.append(f"'{name}'") if isinstance(item, h5py.Dataset) else None)
-    more = f" and {len(keys) - 20} more" if len(keys) > 20 else ""
-    return ", ".join(keys[:20]) + more if keys else "none"
-
-
-def _kind(data: h5py.Dataset) -> str:
-    if data.dtype.kind in "SU" or h5py.check_string_dtype(data.dtype):
-        return "text"
-    if data.dtype.names:
-        return f"records ({', '.join(data.dtype.names)})"
-    kinds = {"c": "complex numbers", "O": "objects of varying length", "V": "raw bytes"}
-    return kinds.get(data.dtype.kind, str(data.dtype))
-
-
-def _require_filters(data: h5py.Dataset, path: Path, key: str) -> None:
+def require_filters(data: h5py.Dataset, path: Path, key: str) -> None:
+    """`InputError` if a compression of the data set is not installed."""
     plan = data.id.get_create_plist()
     for i in range(plan.get_nfilters()):
         code, _, _, name = plan.get_filter(i)

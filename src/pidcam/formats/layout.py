@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import TracebackType
-from typing import Literal, Protocol, Self
+from typing import Annotated, Any, Literal, Protocol, Self, runtime_checkable
 
+from pydantic import BeforeValidator, Field, model_validator
+
+from pidcam.errors import InputError
 from pidcam.events import EventBatch
 from pidcam.registry import Registry
 from pidcam.schema import EventSchema, Spec
@@ -13,28 +16,133 @@ from pidcam.schema import EventSchema, Spec
 Order = Literal["channel-first", "channel-last", "no-channel"]
 
 
-class ImageSource(Spec):
-    """A dense image under `key`; the order of its axes is declared, never guessed."""
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
-    key: str
+
+Name = Annotated[str, BeforeValidator(_as_text)]
+
+Key = Name | tuple[Name, ...]
+"""Name of a column: a data set, array, branch, or the number of a text column (from 0; `2:83` are columns 2 to 82).
+
+`name[3]` is the fourth number of every row of `name`. Of several names the first one that the file has is taken.
+"""
+
+
+class ImageSource(Spec):
+    """A dense image under `key`; the order of its axes is declared, never guessed.
+
+    `flat`: every event is one row of numbers, which that order cuts into axes (text columns always are).
+    """
+
+    key: Key
     order: Order
+    flat: bool = False
+
+
+class HitsSource(Spec):
+    """An image given by its hits: where each is, and its values, one key per channel (none: every hit counts 1).
+
+    A hit is placed by `coordinates`, one key per axis, or by `cell`, its flat number on the grid in C order. The keys
+    hold one list per event, or lie end to end with `offsets` (events + 1 numbers, event i owns
+    `[offsets[i]:offsets[i+1]]`), or are columns of a table of hits (`Layout.rows`). `outside` says what becomes of hits
+    outside the grid.
+    """
+
+    coordinates: tuple[Key, ...] = ()
+    cell: Key | None = None
+    values: tuple[Key, ...] = ()
+    offsets: Key | None = None
+    outside: Literal["error", "drop"] = "error"
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if bool(self.coordinates) == (self.cell is not None):
+            raise ValueError("hits are placed either by coordinates (one key per axis) or by cell")
+        return self
 
 
 class LabelSource(Spec):
-    """How the class of an event is found: the column `key`, whose values are translated to class names."""
+    """How the class of an event is found.
 
-    key: str
-    values: dict[int, str]
+    key: a column, whose values `values` translates to class names; with `pdg` they are PDG ids, which the classes
+    themselves name. files: patterns of the path's end to class names, for files of one class (`*Electron*`, or
+    `Gamma/*` for a folder). Given both, the column counts where the file has it.
+    """
+
+    key: Key | None = None
+    values: Annotated[dict[int | str, str], BeforeValidator(lambda v: _numbered(v))] = {}
+    pdg: bool = False
+    files: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.key is None and not self.files:
+            raise ValueError("a class is found by a key or by files")
+        return self
+
+
+def _numbered(values: Any) -> Any:
+    """JSON knows no whole numbers as keys: '-11' is -11 again."""
+    if not isinstance(values, dict):
+        return values
+    return {int(k) if isinstance(k, str) and k.removeprefix("-").isdecimal() else k: v for k, v in values.items()}
+
+
+class TextOptions(Spec):
+    """How a text file is cut.
+
+    delimiter: one character (None: blanks); skip: lines before the data; header: the first line after those holds the
+    names of the columns, else they are numbered from 0; columns: the exact number there must be.
+    """
+
+    delimiter: str | None = None
+    skip: int = Field(default=0, ge=0)
+    header: bool = False
+    columns: int | None = None
+
+
+class HitRows(Spec):
+    """The file is a table with one hit per row; consecutive rows make an event.
+
+    event: rows with the same value of this column; separator: rows between lines that begin with it (text; "" is an
+    empty line); neither: all rows of the file. Other columns are taken from the first row of an event.
+    """
+
+    event: Key | None = None
+    separator: str | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.event is not None and self.separator is not None:
+            raise ValueError("events are told apart by a column or by a separator, not by both")
+        return self
 
 
 class Layout(Spec):
-    """How the raw files of a detector are laid out: schema names to keys of the file."""
+    """How the raw files of a detector are laid out: schema names to keys of the file.
+
+    images: dense ones; hits: the others; tree: the TTree or RNTuple of a ROOT file (None: its only one); text: how text
+    is cut; rows: set where a row is a hit and not an event; variants: patterns of the path's end to another layout.
+    """
 
     format: str
     images: dict[str, ImageSource] = {}
-    features: dict[str, str] = {}
-    targets: dict[str, str] = {}
+    hits: dict[str, HitsSource] = {}
+    features: dict[str, Key] = {}
+    targets: dict[str, Key] = {}
     label: LabelSource | None = None
+    tree: str | None = None
+    text: TextOptions = TextOptions()
+    rows: HitRows | None = None
+    variants: dict[str, Layout] = {}
+
+    def of(self, path: Path) -> Layout:
+        """The layout of one file."""
+        for pattern, layout in self.variants.items():
+            if PurePath(path).match(pattern):
+                return layout
+        return self
 
 
 class Reader(Protocol):
@@ -71,19 +179,39 @@ class Writer(Protocol):
     ) -> None: ...
 
 
+@runtime_checkable
 class Format(Protocol):
     """One raw file format.
 
     `reader` with `truth=False` takes labels and targets where the file has them; where it has not, or where a label is
-    none of the known values, they are unknown: label -1, target NaN. Both raise `DataError` naming file and key when
-    the file does not match layout and schema.
+    none of the known values, they are unknown: label -1, target NaN. Raises `DataError` naming file and key when the
+    file does not match layout and schema.
     """
 
     suffixes: tuple[str, ...]
 
     def reader(self, path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True) -> Reader: ...
 
+
+@runtime_checkable
+class WritableFormat(Format, Protocol):
+    """A format that pidcam can also write: detectors are simulated into their official layout."""
+
     def writer(self, path: Path, layout: Layout, schema: EventSchema) -> Writer: ...
 
 
 formats: Registry[Format] = Registry("format", "pidcam.formats")
+
+
+def open_reader(path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True) -> Reader:
+    """The reader of a raw file, whatever its format."""
+    return formats[layout.format].reader(path, layout, schema, truth=truth)
+
+
+def open_writer(path: Path, layout: Layout, schema: EventSchema) -> Writer:
+    """The writer of a raw file; `InputError` if pidcam only reads this format."""
+    chosen = formats[layout.format]
+    if not isinstance(chosen, WritableFormat):
+        writable = [name for name in formats if isinstance(formats[name], WritableFormat)]
+        raise InputError(f"format '{layout.format}' is read, not written", fix=f"written are {', '.join(writable)}")
+    return chosen.writer(path, layout, schema)

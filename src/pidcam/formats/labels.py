@@ -1,0 +1,111 @@
+"""How the raw label of an event becomes a class of the schema, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePath
+
+import numpy as np
+
+from pidcam.errors import ConfigError, DataError, UnknownNameError
+from pidcam.formats.layout import Key, LabelSource
+from pidcam.schema import EventSchema
+
+
+class Labels:
+    """A label column: raw values (numbers or text) to class numbers of the schema and back.
+
+    Where truth is not asked for (`truth=False`), a value that means no class is class -1 instead of an error.
+    """
+
+    def __init__(self, source: LabelSource, schema: EventSchema, *, truth: bool = True):
+        assert source.key is not None
+        self.key: Key = source.key
+        self._said = source.key if isinstance(source.key, str) else source.key[0]
+        self._classes, self._truth = schema.class_names, truth
+        self._where = f"layout of '{schema.name}'"
+        names = values_of(source, schema)
+        if not names:
+            fix = "give the classes their PDG ids" if source.pdg else None
+            raise ConfigError(f"gives the label '{self._said}' no values", where=self._where, fix=fix)
+        _require_known(names.values(), schema)
+        self._names = names
+        self.text = any(isinstance(v, str) for v in names)
+        if self.text:
+            self._values = np.array(sorted(map(str, names)))
+            names = {str(v): name for v, name in names.items()}
+        else:
+            self._values = np.array(sorted(names), np.float64)
+        ordered = self._values.tolist()
+        self._numbers = np.array([schema.class_names.index(names[v]) for v in ordered], np.int16)
+        self.largest = 0.0 if self.text else max(map(abs, ordered))
+
+    def number(self, raw: np.ndarray, row: np.ndarray, path: Path) -> np.ndarray:
+        """(n,) int16 class numbers of raw values (n,); `DataError` names file, event and value of the first unknown."""
+        if self.text:
+            raw = np.array([v.decode() if isinstance(v, bytes) else str(v) for v in raw.tolist()], dtype=str)
+        place = np.searchsorted(self._values, raw).clip(max=len(self._values) - 1)
+        wrong = self._values[place] != raw  # true for NaN
+        if not self._truth:
+            return np.where(wrong, np.int16(-1), self._numbers[place])
+        if wrong.any():
+            first = int(wrong.argmax())
+            value, fault = _told(raw[first])
+            known = ", ".join(f"{v} = {name}" for v, name in sorted(self._names.items(), key=_order))
+            raise DataError(
+                f"'{self._said}' is {value} in event {row[first]}, {fault}",
+                where=path,
+                fix=f"known are {known}: correct the label",
+            )
+        return self._numbers[place]
+
+    def raw(self, number: np.ndarray) -> np.ndarray:
+        """(n,) raw values of class numbers: numbers float64, or text; the smallest where several mean one class."""
+        table: list[float | str | None] = [None] * (len(self._classes) + 1)
+        for value, label in zip(self._values[::-1].tolist(), self._numbers[::-1], strict=True):
+            table[label] = value
+        values = [table[n] for n in number]  # -1 finds the None at the end
+        if None in values:
+            label = int(number[values.index(None)])
+            name = f"class '{self._classes[label]}'" if label >= 0 else "an event of unknown class"
+            raise ConfigError(f"gives the label '{self._said}' no value for {name}", where=self._where)
+        return np.array(values)
+
+
+def values_of(source: LabelSource, schema: EventSchema) -> dict[int | str, str]:
+    """Raw values to class names: as the layout says, or by the PDG ids of the classes."""
+    if not source.pdg:
+        return dict(source.values)
+    return {pdg: c.name for c in schema.classes for pdg in c.pdg} | dict(source.values)
+
+
+def class_of_file(source: LabelSource, schema: EventSchema, path: Path, *, truth: bool = True) -> int:
+    """Class number of all events of a file, by its path; -1 if unknown and `truth` is not asked for."""
+    _require_known(source.files.values(), schema)
+    found = {name: pattern for pattern, name in source.files.items() if PurePath(path).match(pattern)}
+    if len(found) == 1:
+        return schema.class_names.index(next(iter(found)))
+    if not truth:
+        return -1
+    if found:
+        (one, first), (two, second) = list(found.items())[:2]
+        what = f"could be class '{one}' (its path matches {first}) or '{two}' ({second})"
+    else:
+        what = f"is of no known class: its path matches none of {', '.join(source.files)}"
+    raise DataError(what, where=path, fix="rename it, or leave it out")
+
+
+def _require_known(names, schema: EventSchema) -> None:  # type: ignore[no-untyped-def]
+    for name in names:
+        if name not in schema.class_names:
+            raise UnknownNameError("class", name, schema.class_names, where=f"layout of '{schema.name}'")
+
+
+def _told(value: object) -> tuple[str, str]:
+    if isinstance(value, str):
+        return f"'{value}'", "no known class"
+    number = float(value)  # type: ignore[arg-type]
+    return f"{number:.10g}", "no known class" if number.is_integer() else "not an integer"
+
+
+def _order(item: tuple[int | str, str]) -> tuple[bool, int | str]:
+    return isinstance(item[0], str), item[0]
