@@ -23,6 +23,10 @@ demo: $(READY)
 test: $(READY) lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
+# the documentation, every page checked, as site/index.html
+docs: $(READY)
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs site
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -1,0 +1,270 @@
+"""Directives that print what pidcam says about itself, so that no page repeats by hand what the code knows.
+
+{options} VERB | {schema} DETECTOR | {raw-layout} DETECTOR | {official} DETECTOR | {registry} KIND | {recipe} MODEL |
+{keys} MODULE:MODEL | {terminal} VERB ARGUMENTS
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from typing import Any
+
+import typer
+from docutils import nodes
+from pydantic import BaseModel
+from pygments.lexers.special import TextLexer
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from pidcam.cli.main import app
+from pidcam.config import dump_yaml
+from pidcam.detectors.base import Detector, detectors
+from pidcam.errors import PidcamError
+from pidcam.formats.layout import ImageSource, LabelSource
+from pidcam.models.base import models
+from pidcam.verbs.list import list_things
+
+NOTHING = "-"
+SHARED = {"json", "debug", "quiet"}
+"""Options of every verb, described once in errors.md."""
+
+
+def cell(value: Any) -> str:
+    """A value as the text of one table cell."""
+    if value is None or value == "" or value == () or value == []:
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {cell(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(cell, value))
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def table(columns: list[str], rows: list[list[Any]]) -> str:
+    """A Markdown table; columns that are empty in every row are left out."""
+    keep = [i for i in range(len(columns)) if any(cell(row[i]) != NOTHING for row in rows)]
+    lines = [[columns[i] for i in keep], ["---"] * len(keep), *([cell(row[i]) for i in keep] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+class Live(SphinxDirective):
+    """Parses the Markdown that `markdown` returns in place of the directive."""
+
+    required_arguments = 1
+    final_argument_whitespace = True
+
+    def markdown(self, name: str) -> str:
+        raise NotImplementedError
+
+    def run(self) -> list[nodes.Node]:
+        try:
+            text = self.markdown(self.arguments[0])
+        except (KeyError, AttributeError, PidcamError) as error:
+            raise self.error(f"{self.name} {self.arguments[0]}: {error}") from error
+        return self.parse_text_to_nodes(text)
+
+
+class Options(Live):
+    """Arguments and options of a verb."""
+
+    def markdown(self, name: str) -> str:
+        command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+        arguments = [p for p in command.params if p.param_type_name == "argument" and not p.hidden]
+        usage = " ".join(["pidcam", name, *map(metavar, arguments), "[OPTIONS]"])
+        rows = [[f"`{metavar(p)}`", text(p)] for p in arguments]
+        rows += [
+            [", ".join(f"`{o}`" for o in p.opts) + value(p), text(p)]
+            for p in command.params
+            if p.param_type_name == "option" and p.name not in SHARED and not p.hidden
+        ]
+        shared = "and the [options of every verb](/errors.md#options-of-every-verb): `--json`, `--quiet`, `--debug`."
+        return f"```text\n{usage}\n```\n\n{table(['', 'meaning'], rows)}\n\n… {shared}"
+
+
+def metavar(parameter: Any) -> str:
+    """`FILES...`, `[KIND]`: as the usage line shows it."""
+    if parameter.metavar:
+        return str(parameter.metavar)
+    name = parameter.name.upper() + ("..." if parameter.nargs == -1 else "")
+    return name if parameter.required else f"[{name}]"
+
+
+def value(parameter: Any) -> str:
+    """What stands for the value of an option; flags have none."""
+    return "" if parameter.is_flag else f" {parameter.name.upper()}"
+
+
+def text(parameter: Any) -> str:
+    """The help of a parameter with its default."""
+    words = parameter.help or ""
+    if parameter.default not in (None, False) and not callable(parameter.default) and "default" not in words:
+        words += f" Default: `{parameter.default}`."
+    return re.sub(r"\[default: (.*)\]", r"Default: `\1`.", words)
+
+
+class Schema(Live):
+    """What one event of a detector is."""
+
+    def markdown(self, name: str) -> str:
+        schema = detectors[name]().schema
+        rows = [
+            [
+                f"`{image.name}`",
+                "x".join(map(str, image.shape)),
+                image.axes,
+                [f"`{c.name}`" + (f" ({c.unit})" if c.unit else "") for c in image.channels],
+                [f"{a} {p:g} {image.unit}" for a, p in zip(image.axes, image.pitch, strict=False)],
+                image.storage,
+            ]
+            for image in schema.images
+        ]
+        parts = [table(["image", "cells", "axes", "channels (unit)", "pitch", "stored as"], rows)] if rows else []
+        for kind, columns in (("feature", schema.features), ("target", schema.targets)):
+            if columns:
+                parts.append(table([kind, "unit"], [[f"`{c.name}`", c.unit or "1"] for c in columns]))
+        classes = [[i, f"`{c.name}`", [str(p) for p in c.pdg]] for i, c in enumerate(schema.classes)]
+        parts.append(table(["label", "class", "PDG ids"], classes))
+        return "\n\n".join(parts)
+
+
+class RawLayout(Live):
+    """Where the parts of an event are in a raw file."""
+
+    def markdown(self, name: str) -> str:
+        layout = detectors[name]().layout
+        rows: list[list[Any]] = []
+        for field in type(layout).model_fields:
+            given = getattr(layout, field)
+            if isinstance(given, dict):
+                rows += [[field.rstrip("s"), f"`{part}`", *place(source)] for part, source in given.items()]
+            elif isinstance(given, LabelSource):
+                rows.append([field, "", *place(given)])
+            elif given is not None:
+                rows.append([field, "", f"`{given}`", ""])
+        return table(["part", "name", "in the file", ""], rows)
+
+
+def place(source: Any) -> tuple[str, str]:
+    """(key, how it is to be read) of one part of a layout."""
+    if isinstance(source, ImageSource):
+        return f"`{source.key}`", source.order
+    if isinstance(source, LabelSource):
+        return f"`{source.key}`", ", ".join(f"{k} = {v}" for k, v in source.values.items())
+    if isinstance(source, BaseModel):
+        content = source.model_dump(exclude_defaults=True)
+        key = content.pop("key", "")
+        return (f"`{key}`" if key else ""), cell({k: cell(v) for k, v in content.items()})
+    return f"`{source}`", ""
+
+
+class Official(Live):
+    """Official files and split of a detector."""
+
+    def markdown(self, name: str) -> str:
+        detector: Detector = detectors[name]()
+        parts = []
+        if detector.files:
+            rows = [
+                [f"`{f.name}`", list(f.urls), " or ".join(f"{size:,}" for size in f.sha256)] for f in detector.files
+            ]
+            parts.append(table(["file", "generations", "bytes"], rows))
+        if detector.official_split:
+            split = [[part, f"{a:,} to {b - 1:,}"] for part, (a, b) in detector.official_split.items()]
+            parts.append(table(["split", "rows of each class"], split))
+        return "\n\n".join(parts) or "No files of this detector are public."
+
+
+class RegistryTable(Live):
+    """`pidcam list KIND` as a table."""
+
+    def markdown(self, name: str) -> str:
+        rows = list_things(name)
+        return table(list(rows[0]), [[f"`{row['name']}`", *list(row.values())[1:]] for row in rows])
+
+
+class ModelPage(Live):
+    """Options and recipe of a model."""
+
+    def markdown(self, name: str) -> str:
+        entry = models[name]
+        parts = [(entry.build.__doc__ or "").strip().replace("\n    ", "\n")]
+        if entry.options.model_fields:
+            parts.append(fields_table(entry.options, "model."))
+        if entry.recipe:
+            parts.append(f"Its recipe:\n\n```yaml\n{dump_yaml(entry.recipe)}```")
+        return "\n\n".join(parts)
+
+
+class Keys(Live):
+    """The keys of a configuration section, `{keys} pidcam.training.options:TrainingOptions training.`"""
+
+    def markdown(self, name: str) -> str:
+        place, _, prefix = name.partition(" ")
+        module, _, attribute = place.partition(":")
+        return fields_table(getattr(importlib.import_module(module), attribute), prefix)
+
+
+def fields_table(model: type[BaseModel], prefix: str) -> str:
+    return table(["key", "type", "default"], fields_rows(model, prefix))
+
+
+def fields_rows(model: type[BaseModel], prefix: str) -> list[list[str]]:
+    """One row per key; sections are followed into their own keys."""
+    rows = []
+    for name, field in model.model_fields.items():
+        inner = [t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(t, type)]
+        section = next((t for t in inner if issubclass(t, BaseModel)), None)
+        default = "required" if field.is_required() else field.get_default(call_default_factory=True)
+        if section is not None and not isinstance(default, str):
+            rows.append([f"`{prefix}{name}`", "section", "none" if default is None else "as below"])
+            rows += fields_rows(section, f"{prefix}{name}.")
+        else:
+            rows.append([f"`{prefix}{name}`", kind_of(field.annotation), f"`{shown(default)}`"])
+    return rows
+
+
+def kind_of(annotation: Any) -> str:
+    """`Literal['adam', 'sgd']` as people say it."""
+    words = getattr(annotation, "__name__", None) if not hasattr(annotation, "__args__") else str(annotation)
+    words = re.sub(r"typing\.|collections\.abc\.|annotated_types\.|pydantic\.\w+\.", "", words or str(annotation))
+    words = re.sub(r"Annotated\[(\w+)[^\[\]]*(?:\([^()]*\)[^\[\]]*)*\]", r"\1", words)
+    words = re.sub(r"Literal\[([^\]]*)\]", r"\1", words)
+    return words.replace("NoneType", "none").replace("None", "none").replace("'", "").replace(" | ", " or ")
+
+
+def shown(default: Any) -> str:
+    if default is None:
+        return "none"
+    if isinstance(default, tuple):
+        return "[" + ", ".join(map(str, default)) + "]"
+    return str(default)
+
+
+def escape(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+    """Docstrings are plain text with code in backticks: what reStructuredText would take for markup is escaped."""
+    for i, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            parts = re.split(r"(`[^`]*`)", line)
+            lines[i] = "".join(p if p.startswith("`") else re.sub(r"([*|]|_\b)", r"\\\1", p) for p in parts)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    directives = {
+        "options": Options,
+        "schema": Schema,
+        "raw-layout": RawLayout,
+        "official": Official,
+        "registry": RegistryTable,
+        "model-page": ModelPage,
+        "keys": Keys,
+    }
+    for name, directive in directives.items():
+        app.add_directive(name, directive)
+    app.add_lexer("house", TextLexer)  # the picture in architecture.md, which a test reads
+    app.connect("autodoc-process-docstring", escape)
+    return {"version": "1", "parallel_read_safe": True}
