@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pidcam import analysis
+from pidcam.errors import InputError
 from pidcam.evaluation.sample import weights
 from pidcam.evaluation.sections import Judged, Warn, sections
 from pidcam.predictions import Predictions
@@ -25,17 +26,20 @@ def calibration(judged: Judged, warn: Warn) -> dict[str, Any]:
         "of": "highest" if p.ndim == 2 else judged.signals[0],
         "raw": _judge(truth, p, test),
     }
-    if "valid" in judged.splits:
-        valid = judged.splits["valid"]
+    try:
+        valid = judged.need("valid")
         fitted = analysis.fit_temperature(*_truth_and_probability(valid, judged), weights(valid))
         for line in fitted.warnings:
             warn(line)
         result["temperature"] = {"fitted_on": "valid", **analysis.plain(fitted)}
         result["calibrated"] = _judge(truth, analysis.apply_temperature(p, fitted.value), test)
-    else:
-        warn("no valid split: no temperature was fitted")
+    except InputError as error:
+        warn(f"no temperature: {error}")
     if p.ndim == 1:
-        result["likelihood_ratio"] = analysis.likelihood_ratio_check(truth, p, weights(test))
+        try:
+            result["likelihood_ratio"] = analysis.likelihood_ratio_check(truth, p, weights(test))
+        except InputError as error:
+            warn(f"no likelihood ratio: {error}")
     return result
 
 

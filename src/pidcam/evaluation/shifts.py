@@ -81,7 +81,7 @@ def parse_shift(text: str, schema: EventSchema) -> Shift:
         except ValueError:
             value = math.nan
         known = KINDS[kind]
-        if not known.low <= value <= known.high:
+        if not (math.isfinite(value) and known.low <= value <= known.high):
             limits = f"at least {known.low:g}" if known.high == math.inf else f"{known.low:g} to {known.high:g}"
             raise ConfigError(f"'{number}' is no value for {kind}, which takes {limits}", where="--shift")
         steps.append((kind, image or None, value))

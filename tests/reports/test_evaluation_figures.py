@@ -1,0 +1,126 @@
+"""Figures of the sections of metrics.json, and the event display."""
+
+import numpy as np
+import pytest
+
+from pidcam import analysis, reports
+from pidcam.analysis import plain
+from pidcam.errors import DataError
+
+
+def texts(figure):
+    """Every text in a figure."""
+    from matplotlib.text import Text
+
+    return [t.get_text() for t in figure.findobj(Text)]
+
+
+@pytest.fixture
+def calibration(predictions):
+    truth, p = predictions.label == 1, predictions.columns["p_electron"]
+    judged = {"reliability": analysis.reliability(truth, p)}
+    temperature = {"value": 1.234, "fitted_on": "valid"}
+    return plain(
+        {"quoted_on": "test", "of": "electron", "raw": judged, "calibrated": judged, "temperature": temperature}
+    )
+
+
+def in_bins(n=3, gap=True):
+    value = np.linspace(0.5, 0.9, n)
+    value[0] = np.nan if gap else value[0]
+    edges = np.linspace(0, 100, n + 1)
+    return analysis.InBins(edges, value, 0 * value + 0.1, value - 0.1, value + 0.1, np.full(n, 50), ())
+
+
+@pytest.fixture
+def bins():
+    cut = {"target": "fake_rate", "asked": 0.1, "threshold": 0.7, "efficiency": in_bins(), "fake_rate": in_bins()}
+    flat = {"asked": 0.9, "thresholds": [0.1] * 3, "efficiency": in_bins(), "fake_rate": in_bins()}
+    section = {"unit": "GeV", "edges": in_bins().edges, "quoted_on": "test"}
+    return lambda *names: plain(
+        {**section, "signals": {n: {"auc": in_bins(), "cut": cut, "flat": flat} for n in names}}
+    )
+
+
+def difference(value, error):
+    return {"difference": value, "error": error, "z": 0.0, "p_value": 1.0}
+
+
+def test_reliability_tells_ece_and_temperature(calibration):
+    figure = reports.reliability(calibration)
+    top, bottom = figure.axes
+    ece, null = (calibration["raw"]["reliability"][key] for key in ("ece", "ece_null"))
+    assert f"as predicted\nECE {100 * ece:.2f} % (perfect: {100 * null:.2f} %)" in texts(figure)
+    assert any(text.startswith("temperature 1.234") for text in texts(figure))
+    assert bottom.get_xlabel() == "probability of electron (400 test events)"
+    assert top.get_ylabel() == "fraction of electron"
+    with pytest.raises(DataError, match=r"^calibration: holds no reliability$"):
+        reports.reliability({})
+
+
+def test_bins_have_a_panel_per_quantity_and_leave_gaps_out(bins):
+    figure = reports.in_bins(bins("electron"), "energy")
+    assert [panel.get_xlabel() for panel in figure.axes] == ["energy [GeV]"] * 3
+    assert [panel.get_ylabel() for panel in figure.axes] == [
+        "AUC", "rate, cut at 10 % fake rate", "fake rate at 90 % efficiency in each bin",
+    ]  # fmt: skip
+    points = figure.axes[0].containers[0].lines[0].get_xydata()
+    assert points[:, 0] == pytest.approx([50, 250 / 3])  # the gap is not drawn
+    several = texts(reports.in_bins(bins("electron", "pion"), "energy"))
+    assert {"electron: efficiency", "pion: fake rate"} <= set(several)
+    with pytest.raises(DataError, match=r"^by energy: holds no class that could be measured$"):
+        reports.in_bins({"signals": {}}, "energy")
+
+
+def test_differences_are_named_with_their_unit():
+    rows = [{"title": "noise of 0.05 GeV on hit cells", "difference": {"auc": difference(-0.01, 0.004),
+             "accuracy": difference(-0.02, 0.01)}}, {"title": "scale 1.02", "difference": {"auc": None,
+             "accuracy": difference(0.0, 0.01)}}]  # fmt: skip
+    figure = reports.robustness({"nominal": {"n": 4000}, "shifts": rows})
+    assert {"noise of 0.05 GeV on hit cells", "scale 1.02", "AUC", "accuracy"} <= set(texts(figure))
+    assert figure.axes[0].get_xlabel() == "shifted $-$ nominal (4,000 events)"
+    assert figure.axes[0].containers[0].lines[0].get_xdata() == pytest.approx([-0.01])
+    part = {"kind": "channel", "name": "energy", "loss": rows[0]["difference"]}
+    assert "channel energy" in texts(reports.importance({"n": 100, "permutation": [part]}))
+    with pytest.raises(DataError, match="there is nothing to draw"):
+        reports.robustness({"nominal": {"n": 4000}, "shifts": []})
+
+
+def test_gain_of_features():
+    rows = [{"feature": f"f{i}", "share": 0.1} for i in range(30)]
+    figure = reports.gain({"gain": rows})
+    assert "f19" in texts(figure)
+    assert "f20" not in texts(figure)
+    with pytest.raises(DataError, match=r"^importance: holds no gain$"):
+        reports.gain({})
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (8, 9, 10)])
+def test_display_has_a_row_per_event_and_a_panel_per_view(make_batch, make_schema, shape):
+    schema = make_schema(shape, axes=("x", "y", "z")[: len(shape)])
+    figure = reports.display(make_batch(schema, 3), schema, ["one", "two", "three"])
+    panels = [panel for block in figure.subfigs for panel in block.axes if panel.images]
+    sides = 1 if len(shape) == 2 else 3
+    assert len(panels) == 3 * 2 * sides
+    assert {"one", "two", "three"} <= set(texts(figure))
+    assert any("[GeV]" in text for text in texts(figure))
+    assert len({panel.images[0].norm.vmax for panel in panels[:: 2 * sides]}) == 1  # one scale for all events
+
+
+def test_display_of_nothing_is_one_line(batch, schema):
+    with pytest.raises(DataError, match=r"^toy: no events to draw$"):
+        reports.display(batch.take(np.arange(0)), schema, [])
+
+
+def test_saliency_puts_attributions_beside_the_image(make_batch, make_schema):
+    schema = make_schema((4, 4))
+    batch = make_batch(schema, 2)
+    attributions = {"ecal": np.zeros((2, 2, 4, 4))}
+    attributions["ecal"][0, 0, 1, 2] = -0.5
+    figure = reports.saliency(batch, schema, attributions, ["first", "second"])
+    panels = [panel for block in figure.subfigs for panel in block.axes if panel.images]
+    assert len(panels) == 2 * 2 * 2
+    added = panels[1].images[0]
+    assert added.get_array()[1, 2] == -0.5
+    assert (added.norm.vmin, added.norm.vmax) == (-0.5, 0.5)
+    assert "energy: added to the log odds" in texts(figure)
