@@ -49,7 +49,7 @@ def reference_cnn(inputs: Inputs, outputs: dict[str, int]) -> nn.Module:
 def small_cnn(inputs: Inputs, outputs: dict[str, int]) -> nn.Module:
     """The small convolutional network of the 2023 e/gamma report.
 
-    Conv 32, 64 / pool / 64, 64, 64 / pool / dense 64, 64; 398,209 parameters on 2x32x32 images and one output. Weights
+    Conv 32, 64 / pool / 64, 64, 64 / pool / dense 64, 64; 396,321 parameters on 2x32x32 images and one output. Weights
     start as in Keras by default (Glorot uniform, zero bias).
     """
     network = Joined(
