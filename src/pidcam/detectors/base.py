@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from pidcam.formats.layout import Layout
 from pidcam.registry import Registry
@@ -28,7 +29,8 @@ class Detector:
     """One detector (or one data set of it).
 
     `official_split` gives for each split the published range [start, stop) of rows within each class, counted over the
-    raw file before anything is dropped.
+    raw file before anything is dropped. `recipes` holds by model what was measured to be best on this detector, laid
+    over the model's own recipe: its channels, its symmetries.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Detector:
     layout: Layout
     official_split: dict[str, tuple[int, int]] = field(default_factory=dict)
     files: tuple[OfficialFile, ...] = ()
+    recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 # a detector is registered as a function, so that listing names builds nothing

@@ -32,6 +32,16 @@ def cms_ecal() -> Detector:
             label=LabelSource(key="y", values={0: "photon", 1: "electron"}),
         ),
         official_split={"train": (0, 160_000), "valid": (160_000, 185_600), "test": (185_600, 211_200)},
+        # the time of a hit says nothing about its species; mirror images about the highest crystal are events as well
+        recipes={
+            "resnet": {
+                "transforms": [
+                    {"name": "channels", "keep": {"ecal": ["energy"]}},
+                    {"name": "scale", "by": "rms"},
+                    {"name": "flip", "axes": ["eta", "phi"], "about": "cell"},
+                ],
+            }
+        },
         files=(
             _file(
                 "SingleElectronPt50_IMGCROPS_n249k_RHv1.hdf5",

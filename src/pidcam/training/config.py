@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -46,8 +47,10 @@ class RunConfig(Spec):
         return kind(schema, parse(kind.Options, self.task.options, where=f"task '{self.task.name}'"))
 
 
-def resolve(store: str, given: dict[str, Any]) -> RunConfig:
-    """The model's own recipe with what the user gave laid over it; every name and key is checked."""
+def resolve(store: str, given: dict[str, Any], recipes: Mapping[str, dict[str, Any]]) -> RunConfig:
+    """The model's own recipe, the detector's for it, what the user gave, one over the other; every key is checked."""
     name = given.get("model", {}).get("name", DEFAULT_MODEL)
-    config = merge({"task": {"name": DEFAULT_TASK}, "model": {"name": name}}, models[name].recipe)
+    config = merge(
+        {"task": {"name": DEFAULT_TASK}, "model": {"name": name}}, merge(models[name].recipe, recipes.get(name, {}))
+    )
     return parse(RunConfig, merge(config, {**given, "store": store}))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pidcam.config import dump_yaml, load_yaml, merge, overrides
+from pidcam.detectors.base import detectors
 from pidcam.errors import DataError, ExistsError
 from pidcam.files import require_absent
 from pidcam.progress import say
@@ -32,9 +33,8 @@ def train(
 ) -> Run:
     """Fit `model` (default: resnet) to the training split of `store`, following its validation split.
 
-    The model's own recipe comes first, over it `config` (a YAML file or a mapping), `model`, `task` and `set`, which
-    holds `key.sub=value`.
-    Called again with the same configuration it goes on from the last checkpoint, or returns the finished run. `quick`
+    The model's own recipe comes first, over it the detector's, then `config` (a YAML file or a mapping), `model`, `task`
+    and `set` (`key.sub=value`). Called again with the same configuration it goes on from the last checkpoint, or returns the finished run. `quick`
     cuts examples and epochs for a smoke run. Raises `ExistsError` if `out` holds anything else.
     """
     out = Path(out)
@@ -46,7 +46,9 @@ def train(
     given = merge(given, overrides(set))
     if quick:
         given = merge(given, QUICK)
-    resolved = resolve(str(opened.path.resolve()), given)
+    detector = opened.manifest.detector
+    recipes = detectors[detector]().recipes if detector in detectors else {}
+    resolved = resolve(str(opened.path.resolve()), given, recipes)
     chain = Chain(resolved.transforms, opened.schema, opened.manifest.statistics)
     resolved = resolved.model_copy(update={"transforms": chain.describe()})
 
