@@ -50,7 +50,7 @@ class RunConfig(Spec):
 def resolve(store: str, given: dict[str, Any], recipes: Mapping[str, dict[str, Any]]) -> RunConfig:
     """The model's own recipe, the detector's for it, what the user gave, one over the other; every key is checked."""
     name = given.get("model", {}).get("name", DEFAULT_MODEL)
-    config = merge(
-        {"task": {"name": DEFAULT_TASK}, "model": {"name": name}}, merge(models[name].recipe, recipes.get(name, {}))
-    )
-    return parse(RunConfig, merge(config, {**given, "store": store}))
+    config: dict[str, Any] = {"task": {"name": DEFAULT_TASK}, "model": {"name": name}}
+    for layer in (models[name].recipe, recipes.get(name, {}), {**given, "store": store}):
+        config = merge(config, layer)
+    return parse(RunConfig, config)

@@ -33,9 +33,10 @@ def train(
 ) -> Run:
     """Fit `model` (default: resnet) to the training split of `store`, following its validation split.
 
-    The model's own recipe comes first, over it the detector's, then `config` (a YAML file or a mapping), `model`, `task`
-    and `set` (`key.sub=value`). Called again with the same configuration it goes on from the last checkpoint, or returns the finished run. `quick`
-    cuts examples and epochs for a smoke run. Raises `ExistsError` if `out` holds anything else.
+    The model's own recipe comes first, over it the detector's, then `config` (a YAML file or a mapping), `model`,
+    `task` and `set` (`key.sub=value`). Called again with the same configuration it goes on from the last checkpoint, or
+    returns the finished run. `quick` cuts examples and epochs for a smoke run. Raises `ExistsError` if `out` holds
+    anything else.
     """
     out = Path(out)
     opened = Store(store)
