@@ -17,10 +17,29 @@ def is_list(kind: pa.DataType) -> bool:
     return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
+def plain_type(kind: pa.DataType) -> pa.DataType:
+    """What an extension type is stored as; tensors of one shape are nested lists."""
+    if isinstance(kind, pa.FixedShapeTensorType):
+        result = kind.value_type
+        for axis in reversed(kind.permutation or range(len(kind.shape))):
+            result = pa.list_(result, kind.shape[axis])
+        return result
+    return kind.storage_type if isinstance(kind, pa.BaseExtensionType) else kind
+
+
+def plain(array: pa.Array) -> pa.Array:
+    """An array of type `plain_type`."""
+    if isinstance(array, pa.FixedShapeTensorArray):
+        tensor = array.to_numpy_ndarray()
+        result = pa.array(np.ascontiguousarray(tensor).reshape(-1))
+        for size in reversed(tensor.shape[1:]):
+            result = pa.FixedSizeListArray.from_arrays(result, size)
+        return result
+    return array.storage if isinstance(array, pa.ExtensionArray) else array
+
+
 def holds(kind: pa.DataType) -> str:
     """What a column holds in the end, in words."""
-    if isinstance(kind, pa.BaseExtensionType):
-        return holds(kind.storage_type)
     while is_list(kind):
         kind = kind.value_type
     if pa.types.is_dictionary(kind):
@@ -37,8 +56,6 @@ def first_shape(kind: pa.DataType, first: pa.Array | None) -> tuple[tuple[int, .
 
     Nested lists are taken for images, whose rows are all alike (which is checked when they are read).
     """
-    if isinstance(kind, pa.BaseExtensionType):
-        kind, first = kind.storage_type, first.storage if first is not None else None
     shape: list[int] = []
     depth, fixed = 0, True
     while is_list(kind):
@@ -59,8 +76,6 @@ def first_shape(kind: pa.DataType, first: pa.Array | None) -> tuple[tuple[int, .
 def to_values(array: pa.Array, key: str, start: int, path: Path) -> Values:
     """A column as numbers (n, ...), as text (n,), or as `Lists`. Missing scalars are NaN; missing list entries and
     images of different shapes are `DataError`s that name the event."""
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
     if pa.types.is_dictionary(array.type):
         array = array.dictionary_decode()
     if not is_list(array.type):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,7 +77,9 @@ class NpzFile(RawFile):
                         with archive.open(info) as file:
                             headers[info.filename.removesuffix(".npy")] = _header(file, info)
                 return headers
-        except (zipfile.BadZipFile, zlib.error, ValueError, EOFError) as error:
+        except DataError:
+            raise
+        except Exception as error:  # damaged bytes end in errors of many kinds
             raise DataError(f"is a damaged or truncated file ({error})", where=self.path, fix=AGAIN) from error
 
     def _open(self) -> None:
@@ -118,7 +119,7 @@ class NpzFile(RawFile):
             rows = remembered(self.path, ("array", name), lambda h=header: _Array(self.path, h))  # type: ignore[misc]
             try:
                 values = rows.read(start, stop)
-            except (zipfile.BadZipFile, zlib.error, EOFError, ValueError) as error:
+            except Exception as error:  # damaged bytes end in errors of many kinds
                 what = f"'{key}' is damaged or cut off in events {start} to {stop - 1} ({error})"
                 raise DataError(what, where=self.path, fix=AGAIN) from error
             result[key] = values[field] if field else values

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pidcam.errors import DataError
-from pidcam.formats.arrow_lists import first_shape, holds, is_list, to_values
+from pidcam.formats.arrow_lists import first_shape, holds, is_list, plain, plain_type, to_values
 from pidcam.formats.columns import NUMBERS, Column, RawFile, Values
 from pidcam.formats.layout import Layout, Reader, Writer, formats
 from pidcam.formats.match import AGAIN
@@ -97,7 +97,7 @@ class ParquetFile(RawFile):
         schema = self.handle.schema_arrow
         name, _, field = key.rpartition("/")
         if key in schema.names:
-            return schema.field(key).type
+            return plain_type(schema.field(key).type)
         if name not in schema.names:
             return None
         kind = schema.field(name).type
@@ -123,7 +123,7 @@ class ParquetFile(RawFile):
 
     def _leaf(self, table: pa.Table, key: str) -> pa.Array:
         if key in table.column_names:
-            return _one(table.column(key))
+            return plain(_one(table.column(key)))
         name, _, field = key.rpartition("/")
         array = _one(table.column(name))
         if not is_list(array.type):

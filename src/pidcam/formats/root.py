@@ -52,9 +52,13 @@ class RootFile(RawFile):
             raise MissingExtraError("reading ROOT files", "root") from error
         try:
             file = uproot.open(self.path)
-            classes = file.classnames(cycle=False)
+            return _Tree(file, file[self._name(file.classnames(cycle=False))])
+        except InputError:
+            raise
         except Exception as error:  # uproot meets damaged bytes with errors of any kind
             raise DataError(f"is a damaged ROOT file ({_reason(error)})", where=self.path, fix=AGAIN) from error
+
+    def _name(self, classes: dict[str, str]) -> str:
         trees = [name for name, kind in classes.items() if kind in ("TTree", "TNtuple", "TNtupleD", "ROOT::RNTuple")]
         name = self._tree
         if name is None:
@@ -64,11 +68,7 @@ class RootFile(RawFile):
             name = trees[0]
         if name not in trees:
             raise UnknownNameError("tree", name, trees, where=self.path)
-        return _Tree(file, file[name])
-
-    @property
-    def chunk(self) -> int:  # type: ignore[override]
-        return 1
+        return name
 
     def keys(self) -> list[str]:
         return list(self.handle.keys)

@@ -11,6 +11,7 @@ from pidcam.errors import DataError
 from pidcam.formats.layout import TextOptions
 from pidcam.formats.match import AGAIN
 
+BOM = b"\xef\xbb\xbf"
 EVERY = 1024
 BLOCK = 8 << 20
 
@@ -33,6 +34,8 @@ def find_lines(path: Path, options: TextOptions, separator: str | None) -> Lines
     Raises `DataError` if the file has fewer lines than `options.skip`, or is no text at all.
     """
     with open(path, "rb") as file:
+        if file.read(len(BOM)) != BOM:
+            file.seek(0)
         for _ in range(options.skip):
             if not file.readline():
                 raise DataError(f"has fewer than {options.skip} lines", where=path, fix="correct text.skip")
@@ -94,6 +97,6 @@ def split(line: str, options: TextOptions) -> list[str]:
 
 def _decoded(line: bytes, path: Path) -> str:
     try:
-        return line.decode("utf-8-sig").strip()
+        return line.decode("utf-8").strip()
     except UnicodeDecodeError as error:
         raise DataError("is no text file (it is not UTF-8)", where=path, fix=AGAIN) from error
