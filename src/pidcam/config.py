@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ValidationError, create_model
 
 from pidcam.errors import ConfigError, InputError, UnknownNameError
+from pidcam.files import reading
 from pidcam.schema import Spec
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -22,7 +23,8 @@ Model = TypeVar("Model", bound=BaseModel)
 def load_yaml(path: Path | str) -> dict[str, Any]:
     """Read a YAML mapping; errors name file and line."""
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        with reading(path):
+            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError("no such file", where=path) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

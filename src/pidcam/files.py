@@ -27,6 +27,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         try:
             yield part
             if part.is_file():
+                part.chmod(0o666 & ~_umask())  # some libraries write for their owner alone
                 with open(part, "rb") as file:
                     os.fsync(file.fileno())
             os.replace(part, path)
@@ -42,23 +43,37 @@ def writing(path: Path | str) -> Iterator[None]:
     """Turn the operating system's refusals while writing `path` into one clear line."""
     try:
         yield
-    except PermissionError as error:
-        raise InputError(
-            "no permission to write here", where=error.filename or path, fix="choose another --out"
-        ) from error
     except OSError as error:
         another = "choose another --out"
-        if error.errno in _DISK_FULL:
+        if error.errno in DISK_FULL:
             fix = f"free some space or {another}; nothing half-written was left"
             raise InputError("the disk is full", where=path, fix=fix) from error
-        if error.errno == errno.EROFS:
-            raise InputError("no permission to write here", where=error.filename or path, fix=another) from error
+        if error.errno in NO_PERMISSION:
+            # a temporary name would say nothing to its reader
+            where = error.filename if error.filename and not str(error.filename).endswith(".part") else path
+            raise InputError("no permission to write here", where=where, fix=another) from error
         if isinstance(error, NotADirectoryError | FileExistsError) and any(p.is_file() for p in Path(path).parents):
             raise InputError("a part of this path is a file, not a folder", where=path, fix=another) from error
         raise
 
 
-_DISK_FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+@contextmanager
+def reading(path: Path | str) -> Iterator[None]:
+    """Turn the operating system's refusal to let us read `path` into one clear line."""
+    try:
+        yield
+    except PermissionError as error:
+        raise InputError("no permission to read it", where=path, fix="ask its owner for access") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+DISK_FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -75,7 +90,8 @@ def write_json(path: Path | str, content: Any) -> None:
 def read_json(path: Path | str) -> Any:
     """Read JSON; `InputError` says where a damaged file breaks."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        with reading(path):
+            return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError("no such file", where=path) from error
     except ValueError as error:

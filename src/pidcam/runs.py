@@ -79,10 +79,10 @@ class RunDirectory:
 
     def save_checkpoint(self, name: str, tensors: dict[str, np.ndarray], state: dict[str, Any]) -> None:
         """Tensors and JSON state in one file, atomically: they can never disagree."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         with atomic_path(self.path / "checkpoints" / f"{name}.safetensors") as part:
-            save_file(tensors, part, metadata={"state": json.dumps(state)})
+            part.write_bytes(save(tensors, metadata={"state": json.dumps(state)}))
 
     def load_checkpoint(self, name: str) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
         """What `save_checkpoint` wrote, or None if there is none."""

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import typer
 
 import pidcam
-from pidcam.cli.shell import verb
+from pidcam.cli.shell import Commands, verb
 
 app = typer.Typer(
     name="pidcam",
+    cls=Commands,
     help="From raw detector images to a particle-identification model that a physicist can trust.",
     epilog="Start with: pidcam run egamma",
     no_args_is_help=True,

@@ -15,7 +15,7 @@ from pydantic import Field
 from pidcam.batch import Batch
 from pidcam.errors import DataError, InputError, MismatchError
 from pidcam.features import image_features
-from pidcam.files import read_json, write_json, write_text
+from pidcam.files import read_json, reading, write_json, write_text
 from pidcam.models.base import Inputs, register_model
 
 if TYPE_CHECKING:
@@ -131,7 +131,8 @@ class BoostedTrees:
             )
         path = Path(folder) / "bdt.txt"
         try:
-            self._restore(path.read_text(encoding="utf-8"))
+            with reading(path):
+                self._restore(path.read_text(encoding="utf-8"))
         except (OSError, lightgbm.basic.LightGBMError) as error:
             raise DataError(f"holds no LightGBM trees ({error})", where=path) from error
 

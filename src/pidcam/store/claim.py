@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pidcam.errors import ConfigError, DataError, ExistsError, InputError, MismatchError
+from pidcam.errors import ExistsError, InputError
 from pidcam.files import read_json, write_json, writing
 from pidcam.store.manifest import NAME
 
@@ -50,7 +50,7 @@ def claimed(out: Path, request: dict[str, str]) -> Iterator[None]:
             write_json(out / REQUEST, request)
         try:
             yield
-        except (DataError, ConfigError, MismatchError):
+        except InputError:  # of files, options or place: what was begun is no use to the next call
             if not is_finished(out):
                 _clear(out, remove=created)
             raise

@@ -18,7 +18,7 @@ from pyarrow import ipc
 
 from pidcam.errors import DataError
 from pidcam.events import Cells, Dense, EventBatch, Images, Points, Ragged
-from pidcam.files import atomic_path
+from pidcam.files import atomic_path, reading
 from pidcam.schema import EventSchema, Image
 from pidcam.store.manifest import Shard
 
@@ -78,7 +78,8 @@ def file_checksum(path: Path) -> str:
 def _open(path: Path) -> pa.RecordBatch:
     try:
         # the file is closed again when this returns: a mapping needs no open file, and there may be many thousands
-        return ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+        with reading(path):
+            return ipc.open_file(pa.memory_map(str(path))).get_batch(0)
     except FileNotFoundError as error:
         raise DataError(MISSING, where=path, fix=AGAIN) from error
     except (pa.ArrowInvalid, OSError) as error:

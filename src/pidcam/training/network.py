@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from pidcam.batch import Batch
 from pidcam.errors import DataError
-from pidcam.files import atomic_path
+from pidcam.files import atomic_path, reading
 
 WEIGHTS = "weights.safetensors"
 
@@ -47,12 +47,13 @@ class Network:
         folder.mkdir(parents=True, exist_ok=True)
         state = {name: tensor.contiguous().cpu() for name, tensor in self.module.state_dict().items()}
         with atomic_path(folder / WEIGHTS) as part:
-            save_file(state, part)
+            part.write_bytes(save(state))
 
     def load(self, folder: Path) -> None:
         path = folder / WEIGHTS
         try:
-            self.module.load_state_dict(load_file(path, device=str(self.device)))
+            with reading(path), open(path, "rb"):  # what load_file may not read it calls missing
+                self.module.load_state_dict(load_file(path, device=str(self.device)))
         except FileNotFoundError as error:
             raise DataError("the run has no fitted model", where=folder, fix="finish it with: pidcam train") from error
         except (SafetensorError, RuntimeError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from pidcam.store.store import Store
 from pidcam.training.config import resolve
 from pidcam.training.run import Run
 from pidcam.transforms.base import Chain
+
+CONFIG = "config.yaml"
 
 QUICK: dict[str, Any] = {"training": {"epochs": 2, "limit": 1000}}
 
@@ -86,10 +89,9 @@ def _claim(directory: RunDirectory, run: Run, store: Store) -> bool:
                 fix="choose another --out, or remove it first",
             )
         return bool(earlier.about.get("state") != "trained")
-    require_absent(directory.path)
-    directory.create()
-    directory.write_config(text)
-    directory.update(
+    _begin(
+        directory,
+        text,
         state="training",
         **provenance(),
         detector=store.manifest.detector,
@@ -103,6 +105,23 @@ def _claim(directory: RunDirectory, run: Run, store: Store) -> bool:
         device=str(run.device),
     )
     return True
+
+
+def _begin(directory: RunDirectory, config: str, **facts: Any) -> None:
+    """A new run directory, or none; what the same call left behind when it was killed right here counts as nothing."""
+    path, left = directory.path, directory.path / CONFIG
+    names = {p.name for p in path.iterdir() if not p.name.startswith(".")} if path.is_dir() else None
+    if names != set() and not (names == {CONFIG} and left.read_text(encoding="utf-8") == config):
+        require_absent(path)
+    try:
+        directory.create()
+        directory.write_config(config)
+        directory.update(**facts)
+    except BaseException:
+        left.unlink(missing_ok=True)
+        with suppress(OSError):  # somebody else was here
+            path.rmdir()
+        raise
 
 
 def _require_all_classes(labels: Any, run: Run, split: str, store: Store) -> None:
