@@ -45,6 +45,7 @@ _SIZES: dict[str, Any] = {
     "savefig.dpi": DPI,
     # names, not "sans-serif": a figure drawn later, outside this style, keeps its letters
     "font.family": ["TeX Gyre Heros", "DejaVu Sans"],
+    "mathtext.fontset": "stixsans",  # the same outside, where mplhep's "custom" looks for a cursive font in vain
     "font.size": 10,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -142,11 +143,15 @@ def _exponent(value: float) -> int:
 
 def save(figure: Figure, path_without_suffix: Path | str) -> list[Path]:
     """Write `<path>.png` and `<path>.pdf`, each whole or not at all; the same figure gives the same bytes."""
-    written = []
-    # a date or a version inside would make every run differ
-    for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None, "Creator": None})):
-        path = Path(f"{path_without_suffix}{suffix}")
-        with style(), atomic_path(path) as part:
-            figure.savefig(part, format=suffix[1:], metadata=metadata, dpi=DPI)
-        written.append(path)
+    written, layout = [], figure.get_layout_engine()
+    try:
+        # a date or a version inside would make every run differ
+        for suffix, metadata in ((".png", {"Software": None}), (".pdf", {"CreationDate": None, "Creator": None})):
+            path = Path(f"{path_without_suffix}{suffix}")
+            with style(), atomic_path(path) as part:
+                figure.savefig(part, format=suffix[1:], metadata=metadata, dpi=DPI)
+            figure.set_layout_engine("none")  # what was laid out once need not be again, which takes as long as drawing
+            written.append(path)
+    finally:
+        figure.set_layout_engine(layout)
     return written
