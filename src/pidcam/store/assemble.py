@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -16,6 +15,9 @@ from pidcam.schema import EventSchema, Image
 from pidcam.store import kernels
 from pidcam.store.buffers import Buffers
 
+Where = tuple[np.ndarray, ...]
+"""Shard of events, and their rows (dense images) or where their hits begin and end in it; (n,) int64 each."""
+
 
 class Column:
     """One scalar column of many shards."""
@@ -25,8 +27,11 @@ class Column:
         self._address = _addresses(self._parts)
         self._like: np.ndarray = np.empty(0, dtype)
 
-    def pick(self, shard: np.ndarray, row: np.ndarray, out: np.ndarray) -> None:
+    def pick(self, shard: np.ndarray, row: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """(n,) values of the events, into `out` where it is given."""
+        out = np.empty(len(row), self._like.dtype) if out is None else out
         kernels.pick(self._address, shard, row, self._like, out)
+        return out
 
 
 class ImageTable:
@@ -34,7 +39,6 @@ class ImageTable:
 
     def __init__(self, parts: Sequence[Images], image: Image):
         self.image, self.kind = image, type(parts[0])
-        self._channels = len(image.channels)
         if any(type(p) is not self.kind for p in parts):
             raise TypeError(f"image '{image.name}' is stored in several ways")
         if self.kind is Dense:
@@ -47,65 +51,62 @@ class ImageTable:
         self._place = [np.ascontiguousarray(p.place, self._like.dtype) for p in ragged]
         self._value = [np.ascontiguousarray(p.value, np.float32) for p in ragged]
         self._hits = np.array([len(v) for v in self._value])
-        self._addresses = tuple(_addresses(a) for a in (self._offsets, self._place, self._value))
-        self._grid = (np.array(image.low, np.float64), np.array(image.pitch, np.float64), np.array(image.shape))
-
-    def dense(self, shard: np.ndarray, row: np.ndarray, out: np.ndarray) -> None:
-        """Fill `out` (n, channels, *shape) float32, which may hold anything before."""
-        if self.kind is Dense:
-            kernels.pick_dense(self._dense, shard, row, out.reshape(len(out), math.prod(out.shape[1:])))
-            return
-        first, last = self._ranges(shard, row)
-        _, place, value = self._addresses
-        flat = out.reshape(len(out), self._channels, self.image.cells)
-        if self.kind is Points:
-            kernels.scatter_points(place, value, shard, first, last, *self._grid, flat)
-        elif not kernels.scatter_cells(place, value, shard, first, last, self._like, flat):
-            raise self._damaged()
-
-    def sparse(self, shard: np.ndarray, row: np.ndarray) -> SparseImage:
-        """Hits end to end: cell indices or coordinates (hits, axes) with their values."""
-        if self.kind is Dense:
-            name = self.image.name
-            raise DataError(f"image '{name}' is stored dense and has no hits", fix="prepare it with storage: cells")
-        first, last = self._ranges(shard, row)
-        offsets = np.concatenate([[0], np.cumsum(last - first)])
-        _, place, value = self._addresses
-        axes = len(self.image.shape)
-        where = np.empty((offsets[-1], axes if self.kind is Points else 1), self._like.dtype)
-        kernels.copy_hits(place, shard, first, last, self._like, where)
-        values = np.empty((offsets[-1], self._channels), np.float32)
-        kernels.copy_hits(value, shard, first, last, np.empty(0, np.float32), values)
-        if self.kind is Cells:
-            if len(where) and where.max() >= self.image.cells:
-                raise self._damaged()
-            where = np.stack(np.unravel_index(where[:, 0], self.image.shape), axis=1)
-        return SparseImage(
-            torch.from_numpy(offsets), torch.from_numpy(where), torch.from_numpy(values), self.image.shape
+        self._addresses: tuple[np.ndarray, ...] = tuple(
+            _addresses(a) for a in (self._offsets, self._place, self._value)
         )
+        self._each_channel = (0,) * len(image.channels)
 
-    def _ranges(self, shard: np.ndarray, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def locate(self, shard: np.ndarray, row: np.ndarray) -> Where:
+        """Where events lie in their shards; `DataError` if a shard tells nonsense."""
+        if self.kind is Dense:
+            return shard, row
         first, last = np.empty(len(row), np.int64), np.empty(len(row), np.int64)
         if not kernels.hit_ranges(self._addresses[0], self._hits, shard, row, first, last):
             raise self._damaged()
-        return first, last
+        return shard, first, last
+
+    def dense(self, where: Where, out: np.ndarray) -> None:
+        """Fill `out` (n, channels, *shape) float32, which may hold anything before."""
+        if self.kind is Dense:
+            shard, row = where
+            kernels.pick_dense(self._dense, shard, row, out.reshape(len(out), math.prod(out.shape[1:])))
+            return
+        shard, first, last = where
+        image, each, (_, place, value) = self.image, self._each_channel, self._addresses
+        flat = out.reshape(len(out), len(image.channels), image.cells)
+        if self.kind is Points:
+            low, pitch, shape = image.low, image.pitch, image.shape
+            kernels.scatter_points(place, value, shard, first, last, each, low, pitch, shape, flat)
+        elif not kernels.scatter_cells(place, value, shard, first, last, each, self._like, flat):
+            raise self._damaged()
+
+    def sparse(self, where: Where) -> SparseImage:
+        """Hits end to end: cell indices or coordinates (hits, axes) with their values."""
+        image = self.image
+        if self.kind is Dense:
+            what = f"image '{image.name}' is stored dense and has no hits"
+            raise DataError(what, fix="prepare it with storage: cells")
+        shard, first, last = where
+        offsets = np.concatenate([[0], np.cumsum(last - first)])
+        _, place_at, value_at = self._addresses
+        place = np.empty((offsets[-1], len(image.shape) if self.kind is Points else 1), self._like.dtype)
+        value = np.empty((offsets[-1], len(image.channels)), np.float32)
+        kernels.copy_hits(place_at, shard, first, last, self._like, place)
+        kernels.copy_hits(value_at, shard, first, last, np.empty(0, np.float32), value)
+        if self.kind is Cells:
+            if len(place) and place.max() >= image.cells:
+                raise self._damaged()
+            place = np.stack(np.unravel_index(place[:, 0], image.shape), axis=1)
+        return SparseImage(torch.from_numpy(offsets), torch.from_numpy(place), torch.from_numpy(value), image.shape)
 
     def _damaged(self) -> DataError:
         return DataError(f"the hits of image '{self.image.name}' are damaged", fix="prepare the store again")
 
 
-@dataclass(frozen=True)
-class _Where:
-    """Events by shard and row, (n,) each."""
-
-    shard: np.ndarray
-    row: np.ndarray
-
-
 class Assembler:
     """Makes batches of any events of `shards`, which are numbered end to end.
 
-    `sparse` names the images to leave as hits. Memory of dense images comes from `buffers`.
+    `sparse` names the images to leave as hits; `spare` is how many unused blocks of memory to keep for each image.
     """
 
     def __init__(
@@ -114,52 +115,60 @@ class Assembler:
         schema: EventSchema,
         *,
         sparse: Collection[str] = (),
-        buffers: Buffers | None = None,
+        spare: int = 0,
     ):
-        self._sparse, self._buffers = frozenset(sparse), buffers or Buffers(0)
+        self._sparse, self._buffers = frozenset(sparse), {i.name: Buffers(spare) for i in schema.images}
         self._edges = np.concatenate([[0], np.cumsum([len(s) for s in shards])]).astype(np.int64)
         self._images = {i.name: ImageTable([s.images[i.name] for s in shards], i) for i in schema.images}
-
         self._features = {c.name: Column([s.features[c.name] for s in shards], np.float32) for c in schema.features}
         self._targets = {c.name: Column([s.targets[c.name] for s in shards], np.float32) for c in schema.targets}
         self._weight = Column([s.weight for s in shards], np.float32)
         self._source = (Column([s.file for s in shards], np.int32), Column([s.row for s in shards], np.int64))
 
-    def batch(self, events: np.ndarray, label: np.ndarray) -> Batch:
-        """`events` (n,) by number; `label` (n,) int64 is theirs."""
+    def batches(self, events: np.ndarray, label: np.ndarray, size: int) -> Iterator[Batch]:
+        """Batches of `size`, the last maybe smaller, of `events` (n,) by number; `label` (n,) int64 is theirs.
+
+        Scalars are picked for all of them at once, images when their batch is asked for.
+        """
         shard = np.searchsorted(self._edges, events, side="right") - 1
-        where = _Where(shard, events - self._edges[shard])
+        row = events - self._edges[shard]
+
+        def cut(values: np.ndarray) -> Sequence[torch.Tensor]:
+            return torch.from_numpy(values).split(size)
+
+        features = {name: cut(column.pick(shard, row)) for name, column in self._features.items()}
+        targets = {name: cut(column.pick(shard, row)) for name, column in self._targets.items()}
         source = np.empty((len(events), 2), np.int64)
         for number, column in enumerate(self._source):
-            column.pick(where.shard, where.row, source[:, number])
-        return Batch(
-            images={name: self._image(name, where) for name in self._images},
-            features={name: _picked(column, where) for name, column in self._features.items()},
-            targets={name: _picked(column, where) for name, column in self._targets.items()},
-            label=torch.from_numpy(label),
-            weight=_picked(self._weight, where),
-            event=torch.from_numpy(source),
-        )
+            column.pick(shard, row, source[:, number])
+        labels, weights, sources = cut(label), cut(self._weight.pick(shard, row)), cut(source)
+        images = {name: table.locate(shard, row) for name, table in self._images.items()}
+        for i in range(len(labels)):
+            mine = slice(i * size, (i + 1) * size)
+            yield Batch(
+                images={name: self._image(name, where, mine) for name, where in images.items()},
+                features={name: column[i] for name, column in features.items()},
+                targets={name: column[i] for name, column in targets.items()},
+                label=labels[i],
+                weight=weights[i],
+                event=sources[i],
+            )
 
-    def _image(self, name: str, where: _Where) -> torch.Tensor | SparseImage:
-        table = self._images[name]
+    def _image(self, name: str, where: Where, mine: slice) -> torch.Tensor | SparseImage:
+        table, where = self._images[name], tuple(w[mine] for w in where)
         if name in self._sparse:
-            return table.sparse(where.shard, where.row)
-        out = self._buffers.take((len(where.row), *table.image.dense_shape))
-        table.dense(where.shard, where.row, out.numpy())
+            return table.sparse(where)
+        out = self._buffers[name].take((len(where[0]), *table.image.dense_shape))
+        table.dense(where, out.numpy())
         return out
 
 
-def _picked(column: Column, where: _Where) -> torch.Tensor:
-    out = np.empty(len(where.row), np.float32)
-    column.pick(where.shard, where.row, out)
-    return torch.from_numpy(out)
-
-
 def _addresses(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    return np.array([a.ctypes.data for a in arrays], np.uintp)
+    return np.array([a.ctypes.data for a in arrays], np.int64)
 
 
 def batch_from_events(events: EventBatch, schema: EventSchema) -> Batch:
     """A host batch as a model's `Batch` on the CPU, dense."""
-    return Assembler([events], schema).batch(np.arange(len(events)), events.label.astype(np.int64))
+    label = events.label.astype(np.int64)
+    (batch,) = Assembler([events], schema).batches(np.arange(len(events)), label, max(len(events), 1))
+    return batch

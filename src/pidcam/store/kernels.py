@@ -1,7 +1,8 @@
 """The inner loops of the loader, compiled: events picked from many mapped shards at once, hits put into dense images.
 
 Shards are given as tables of addresses, so that one call serves a batch however many shards its events lie in. Whoever
-calls keeps the arrays alive that the addresses point to.
+calls keeps the arrays alive that the addresses point to. `each_channel` and `each_axis` are tuples whose length, known
+when compiling, unrolls the innermost loops; `like` is an empty array of the type that an address points to.
 """
 
 from __future__ import annotations
@@ -9,9 +10,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import carray, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+AHEAD = 8
+"""Events whose hits are on their way from memory while one is put into its image."""
+LINE = 64
+"""Bytes that memory sends at once."""
 
 
 def _to_pointer(typing_context: Any, address: Any) -> Any:
@@ -20,28 +27,44 @@ def _to_pointer(typing_context: Any, address: Any) -> Any:
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.inttoptr(arguments[0], cgutils.voidptr_t)
 
-    return types.voidptr(types.uintp), code
+    return types.voidptr(types.intp), code
+
+
+def _to_prefetch(typing_context: Any, address: Any) -> Any:
+    """Ask for the bytes at an address without waiting for them; harmless whatever the address."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        pointer = builder.inttoptr(arguments[0], cgutils.voidptr_t)
+        builder.call(function, [pointer, number(0), number(3), number(1)])  # to read, to keep close, data
+        return context.get_dummy_value()
+
+    return types.void(types.intp), code
 
 
 _pointer: Any = intrinsic(_to_pointer)
+_prefetch: Any = intrinsic(_to_prefetch)
 
 
-def _compiled(function: Any) -> Any:
-    """Compiled once, and kept on disk for the next process where there is a place to keep it."""
-    try:
-        return njit(nogil=True, cache=True)(function)
-    except RuntimeError:  # a read-only installation, used by somebody without a home to write in
-        return njit(nogil=True)(function)
+@njit(nogil=True, cache=True)
+def _prefetch_range(address, first, last, size):  # type: ignore[no-untyped-def]
+    """Elements [first, last) of `size` bytes."""
+    for place in range(address + first * size, address + last * size, LINE):
+        _prefetch(place)
 
 
-@_compiled
+@njit(nogil=True, cache=True)
 def pick(address, shard, row, like, out):  # type: ignore[no-untyped-def]
-    """`out[k]` = element `row[k]` of the column at `address[shard[k]]`, whose type is that of `like`."""
+    """`out[k]` = element `row[k]` of the column at `address[shard[k]]`."""
     for k in range(len(row)):
+        if k + AHEAD < len(row):
+            _prefetch(address[shard[k + AHEAD]] + row[k + AHEAD] * like.itemsize)
         out[k] = carray(_pointer(address[shard[k]]), row[k] + 1, like.dtype)[row[k]]
 
 
-@_compiled
+@njit(nogil=True, cache=True)
 def pick_dense(address, shard, row, out):  # type: ignore[no-untyped-def]
     """`out[k]` = event `row[k]` of the dense float32 images at `address[shard[k]]`; out (n, values)."""
     size = out.shape[1]
@@ -51,10 +74,12 @@ def pick_dense(address, shard, row, out):  # type: ignore[no-untyped-def]
             out[k, i] = values[row[k], i]
 
 
-@_compiled
+@njit(nogil=True, cache=True)
 def hit_ranges(offsets, hits, shard, row, first, last):  # type: ignore[no-untyped-def]
     """Where the hits of every event begin and end in its shard; False if a shard tells nonsense."""
     for k in range(len(row)):
+        if k + AHEAD < len(row):
+            _prefetch(offsets[shard[k + AHEAD]] + row[k + AHEAD] * 8)
         edges = carray(_pointer(offsets[shard[k]]), row[k] + 2, np.int64)
         first[k], last[k] = edges[row[k]], edges[row[k] + 1]
         if not 0 <= first[k] <= last[k] <= hits[shard[k]]:
@@ -62,14 +87,17 @@ def hit_ranges(offsets, hits, shard, row, first, last):  # type: ignore[no-untyp
     return True
 
 
-@_compiled
-def scatter_cells(place, value, shard, first, last, like, out):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True)
+def scatter_cells(place, value, shard, first, last, each_channel, like, out):  # type: ignore[no-untyped-def]
     """Dense images of hits on cells; out (n, channels, cells) need not be zero before.
 
     False if a shard holds a cell that is not on the grid.
     """
-    channels, cells = out.shape[1], out.shape[2]
+    channels, cells = len(each_channel), out.shape[2]
     for k in range(len(first)):
+        if k + AHEAD < len(first):
+            _prefetch_range(place[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], like.itemsize)
+            _prefetch_range(value[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], 4 * channels)
         image = out[k]
         image[:] = 0  # here, so that it is still in the cache when the hits come
         cell = carray(_pointer(place[shard[k]]), last[k], like.dtype)
@@ -82,11 +110,17 @@ def scatter_cells(place, value, shard, first, last, like, out):  # type: ignore[
     return True
 
 
-@_compiled
-def scatter_points(place, value, shard, first, last, low, pitch, shape, out):  # type: ignore[no-untyped-def]
-    """Dense images of points: values in one voxel add up, points outside the grid are left out."""
-    channels, axes = out.shape[1], len(shape)
+@njit(nogil=True, cache=True)
+def scatter_points(place, value, shard, first, last, each_channel, low, pitch, shape, out):  # type: ignore[no-untyped-def]
+    """Dense images of points: values in one voxel add up, points outside the grid are left out.
+
+    low, pitch and shape are tuples, one entry for each axis.
+    """
+    channels, axes = len(each_channel), len(shape)
     for k in range(len(first)):
+        if k + AHEAD < len(first):
+            _prefetch_range(place[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], 4 * axes)
+            _prefetch_range(value[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], 4 * channels)
         image = out[k]
         image[:] = 0
         position = carray(_pointer(place[shard[k]]), (last[k], axes), np.float32)
@@ -95,15 +129,15 @@ def scatter_points(place, value, shard, first, last, low, pitch, shape, out):  #
             cell = 0
             inside = True
             for axis in range(axes):
-                place_on_axis = (position[hit, axis] - low[axis]) / pitch[axis]
-                inside = inside and 0 <= place_on_axis < shape[axis]
-                cell = cell * shape[axis] + (int(place_on_axis) if inside else 0)
+                index = (position[hit, axis] - low[axis]) / pitch[axis]
+                inside = inside and 0 <= index < shape[axis]
+                cell = cell * shape[axis] + (int(index) if inside else 0)
             if inside:
                 for channel in range(channels):
                     image[channel, cell] += values[hit, channel]
 
 
-@_compiled
+@njit(nogil=True, cache=True)
 def copy_hits(address, shard, first, last, like, out):  # type: ignore[no-untyped-def]
     """Rows [first, last) of each event's (hits, width) array end to end into `out` (hits, width)."""
     width = out.shape[1]

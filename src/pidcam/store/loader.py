@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import islice
 
 import numpy as np
 import torch
@@ -14,11 +17,15 @@ from pidcam.errors import DataError
 from pidcam.schema import ClassSelection
 from pidcam.store.assemble import Assembler
 from pidcam.store.assemble import batch_from_events as batch_from_events
-from pidcam.store.buffers import Buffers
 from pidcam.store.shuffle import key_bits, permutation
 from pidcam.store.store import Store
 
 Change = Callable[[Batch, torch.Generator], Batch]
+
+STRIDE = 16
+"""Batches whose scalars are picked in one go."""
+STRIDE_BYTES = 16 << 20
+"""Dense bytes that a thread makes in one go: passing small batches one by one would cost more than making them."""
 
 
 class Loader:
@@ -27,8 +34,9 @@ class Loader:
     splits: one split or several; selection: classes to keep, merged and numbered as the task wants them (others are
     dropped; without a selection every event comes with its stored label); shuffle: order drawn from (seed, epoch), else
     stored order; limit: only the first events of the selection; sparse: images to leave as hits; change: applied to
-    every batch on the device, with a generator that depends on (seed, epoch, batch) alone; threads: batches made ahead
-    at the same time.
+    every batch on the device, with a generator that depends on (seed, epoch, batch) alone; threads: how many make
+    batches ahead (none: a batch is made when it is asked for; default: one for a GPU, none on a CPU, where a thread
+    would take from the model what it gives to the loader).
 
     Set `epoch` before iterating; `cursor` is the number of batches of this epoch already handed out, so that setting
     both resumes exactly. The store stays mapped; the memory of a batch is used again once nobody refers to it.
@@ -47,12 +55,13 @@ class Loader:
         sparse: Sequence[str] = (),
         change: Change | None = None,
         device: torch.device | str = "cpu",
-        threads: int = 1,
+        threads: int | None = None,
     ):
         self.store, self.schema = store, store.schema
         self.splits = (splits,) if isinstance(splits, str) else tuple(splits)
         self.batch_size, self.shuffle, self.seed, self.device = batch_size, shuffle, seed, torch.device(device)
-        self.change, self.threads = change, threads
+        self.change = change
+        self.threads = (self.device.type != "cpu") if threads is None else threads
         self.epoch = self.cursor = 0
         shards = [shard for split in self.splits for shard in store.shards(split)]
         label = np.concatenate([np.empty(0, np.int16), *(s.label for s in shards)])
@@ -64,11 +73,14 @@ class Loader:
         if not len(self._events):
             wanted = f" of classes {', '.join(selection.names)}" if selection else ""
             raise DataError(f"split {'+'.join(self.splits)} holds no events{wanted}", where=store.path)
-        images = len(self.schema.images)
-        buffers = Buffers(spare=images * (threads + 2))  # being made, waiting, with the caller
         for name in sparse:
             self.schema.image(name)
-        self._assembler = Assembler(shards, self.schema, sparse=sparse, buffers=buffers)
+        dense = [image for image in self.schema.images if image.name not in sparse]
+        size = batch_size * sum(4 * math.prod(image.dense_shape) for image in dense)
+        self._stride = max(1, min(STRIDE, STRIDE_BYTES // max(size, 1))) if self.threads else STRIDE
+        # with the caller and the next one, or being made and waiting
+        spare = 2 + (self.threads + 1) * self._stride * bool(self.threads)
+        self._assembler = Assembler(shards, self.schema, sparse=sparse, spare=spare)
 
     @property
     def events(self) -> int:
@@ -91,37 +103,44 @@ class Loader:
         return self._events[permutation(len(self._events), "epoch", self.seed, epoch)]
 
     def __iter__(self) -> Iterator[Batch]:
-        epoch, order = self.epoch, self.order(self.epoch)
-        todo = iter(range(self.cursor, len(self)))
-        ahead: deque[tuple[int, Future[Batch]]] = deque()
-        with ThreadPoolExecutor(self.threads) as pool:
-
-            def send() -> None:
-                for number in todo:
-                    ahead.append((number, pool.submit(self._load, order, number)))
-                    return
-
-            try:
-                for _ in range(self.threads):
-                    send()
-                while ahead:
-                    number, future = ahead.popleft()
-                    batch = future.result()
-                    send()
-                    batch = batch.to(self.device)
-                    if self.change is not None:
-                        batch = self.change(batch, _generator(self.seed, epoch, number))
-                    self.cursor = number + 1
-                    yield batch
-                    del batch, future  # so that its memory can be used again
-            finally:
-                for _, future in ahead:
-                    future.cancel()
+        epoch, number = self.epoch, self.cursor
+        load = partial(self._load, self.order(epoch))
+        starts = range(number, len(self), self._stride)
+        for batches in self._ahead(load, starts) if self.threads else map(load, starts):
+            for batch in batches:
+                yield self._finished(batch, epoch, number)
+                number += 1
         self.cursor = 0
 
-    def _load(self, order: np.ndarray, number: int) -> Batch:
-        events = order[number * self.batch_size : (number + 1) * self.batch_size]
-        return self._assembler.batch(events, self._label[events].astype(np.int64))
+    def _load(self, order: np.ndarray, start: int) -> Iterator[Batch]:
+        events = order[start * self.batch_size : (start + self._stride) * self.batch_size]
+        return self._assembler.batches(events, self._label[events].astype(np.int64), self.batch_size)
+
+    def _ahead(self, load: Callable[[int], Iterator[Batch]], starts: Iterable[int]) -> Iterator[Iterator[Batch]]:
+        """What `load` gives for every start, made by threads before it is asked for."""
+        todo = iter(starts)
+        ahead: deque[Future[list[Batch]]] = deque()
+        with ThreadPoolExecutor(self.threads) as pool:
+            try:
+                while True:
+                    for start in islice(todo, self.threads + 1 - len(ahead)):
+                        ahead.append(pool.submit(lambda start=start: list(load(start))))  # type: ignore[misc]
+                    if not ahead:
+                        return
+                    batches = ahead.popleft().result()
+                    batches.reverse()
+                    yield (batches.pop() for _ in range(len(batches)))  # nothing here holds what was handed out
+            finally:
+                for future in ahead:
+                    future.cancel()
+
+    def _finished(self, batch: Batch, epoch: int, number: int) -> Batch:
+        if batch.device != self.device:
+            batch = batch.to(self.device)
+        if self.change is not None:
+            batch = self.change(batch, _generator(self.seed, epoch, number))
+        self.cursor = number + 1
+        return batch
 
 
 def _generator(*key: int) -> torch.Generator:

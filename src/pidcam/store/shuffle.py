@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import xxhash
+from numba import njit
 
 Key = int | str
 
@@ -15,6 +16,18 @@ def key_bits(*key: Key) -> int:
 
 
 def permutation(n: int, *key: Key) -> np.ndarray:
-    """(n,) int64: a random order of 0 ... n-1, drawn from `key`."""
-    # the order of raw 64-bit words: NumPy promises the words of a bit generator for ever, its `permutation` not
-    return np.argsort(np.random.Philox(key=key_bits(*key)).random_raw(n), kind="stable")
+    """(n,) int64: a random order of 0 ... n-1 < 2^32, drawn from `key`."""
+    order = np.arange(n)
+    # raw words: NumPy promises those of a bit generator for ever, but not its own `permutation`
+    _shuffle(order, np.random.Philox(key=key_bits(*key)).random_raw(n))
+    return order
+
+
+@njit(nogil=True, cache=True)
+def _shuffle(order, words):  # type: ignore[no-untyped-def]
+    """Fisher and Yates's shuffle; a word w picks one of b places as w b / 2^64 (Lemire, arXiv:1805.10941)."""
+    half, low = np.uint64(32), np.uint64(0xFFFFFFFF)
+    for i in range(len(order) - 1, 0, -1):
+        w, b = words[i], np.uint64(i + 1)
+        j = ((w >> half) * b + (((w & low) * b) >> half)) >> half  # in halves, as there are no 128-bit integers
+        order[i], order[j] = order[j], order[i]
