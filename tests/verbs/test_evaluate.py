@@ -1,7 +1,9 @@
 """`evaluate` writes what docs/metrics.md says, and names what it cannot make."""
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -75,6 +77,24 @@ def test_everything_on_request(copy):
     assert again["robustness"] == metrics["robustness"]
     assert again["warnings"] == metrics["warnings"]
     assert evaluate(run, by=["hits"])["by"].keys() == {"hits"}
+
+
+def keys(content):
+    """Every key at any depth."""
+    if isinstance(content, dict):
+        return set(content).union(*map(keys, content.values()))
+    return set().union(*map(keys, content)) if isinstance(content, list) else set()
+
+
+def test_every_key_is_documented(copy):
+    asked = {"by": ["energy"], "shift": ["scale=1.5"], "importance": True}
+    found = keys(evaluate(copy("mlp"), saliency=True, **asked)) | keys(evaluate(copy("bdt"), **asked))
+    names = {"photon", "electron", "energy", "ecal.energy", "ecal.time", "by energy"}
+    text = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    told = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", prose))))
+    told |= {f"{key}_error" for key in told if "its `_error`" in text}
+    assert ", ".join(sorted(found - told - names)) == ""
 
 
 def test_a_shift_is_what_scaled_images_score(copy, egamma_store):
