@@ -29,8 +29,8 @@ class Detector:
     """One detector (or one data set of it).
 
     `official_split` gives for each split the published range [start, stop) of rows within each class, counted over the
-    raw file before anything is dropped. `recipes` holds by model what was measured to be best on this detector, laid
-    over the model's own recipe: its channels, its symmetries.
+    raw file before anything is dropped; `split` is how events are split unless one says otherwise. `recipes` holds by
+    model what was measured to be best on this detector, laid over the model's own recipe: its channels, its symmetries.
     """
 
     name: str
@@ -38,6 +38,7 @@ class Detector:
     schema: EventSchema
     layout: Layout
     official_split: dict[str, tuple[int, int]] = field(default_factory=dict)
+    split: str = "0.8/0.1/0.1"
     files: tuple[OfficialFile, ...] = ()
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
