@@ -15,10 +15,10 @@ from pidcam.models.blocks import ChannelsLast, Fraction, Joined, Widths
 RECIPE: dict[str, Any] = {
     "transforms": [{"name": "scale", "by": "rms"}],
     "training": {
-        "epochs": 20,
+        "epochs": 16,
         "batch_size": 128,
-        "optimiser": {"name": "adamw", "lr": 2e-3, "weight_decay": 5e-2},
-        "schedule": {"name": "onecycle", "warmup": 0.2},
+        "optimiser": {"name": "adamw", "lr": 4e-3, "weight_decay": 5e-2},
+        "schedule": {"name": "cosine", "warmup": 0.15},
         "early_stopping": None,
     },
 }
@@ -63,7 +63,7 @@ def resnet(
     outputs: dict[str, int],
     *,
     widths: Widths = (16, 32, 64),
-    blocks: Annotated[int, Field(ge=1)] = 2,
+    blocks: Annotated[int, Field(ge=1)] = 1,
     dropout: Fraction = 0.2,
 ) -> nn.Module:
     """A residual network with one stage per width, each after the first at half the grid."""
