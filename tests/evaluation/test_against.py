@@ -95,3 +95,12 @@ def test_a_variable_that_is_unknown_everywhere_is_one_line(heard):
 
 def test_several_classes_are_each_held_against_the_rest(heard):
     assert list(against(judged(THREE), "energy", heard)["signals"]) == list(THREE)
+
+
+def test_a_task_without_classes_is_one_line(heard):
+    class Regress:
+        signals = ()
+
+    with pytest.raises(InputError) as error:
+        against(Judged(Regress(), judged().splits), "energy", heard)
+    assert str(error.value) == "only classifications are held against a variable"

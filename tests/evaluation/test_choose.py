@@ -1,5 +1,7 @@
 """Events to look at."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from toys import PAIR, predictions
@@ -72,3 +74,11 @@ def test_facts_of_events():
 )
 def test_titles(event, title):
     assert event.title == title
+
+
+def test_what_is_no_classification_has_no_predicted_class():
+    table = predictions()
+    table = replace(table, columns={"energy": table.spectators["energy"]})
+    (found,) = facts(table, np.array([0]))
+    assert (found.predicted, found.score) == (None, None)
+    assert found.true == PAIR[table.label[0]]

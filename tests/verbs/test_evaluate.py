@@ -206,6 +206,25 @@ def test_scores_that_are_not_finite_are_named_and_the_rest_is_made(copy, monkeyp
     assert metrics["robustness"]["nominal"]["n"] == 38
 
 
+def test_a_class_whose_weights_sum_to_nothing_is_named_and_the_rest_is_made(copy, monkeypatch):
+    run = Run.load(copy("mlp"))
+    predict = run.predict_batches
+
+    def broken(*args, **options):
+        table = predict(*args, **options)
+        return replace(table, weight=np.where(table.label == 1, -0.5, 1.0).astype(np.float32))
+
+    monkeypatch.setattr(run, "predict_batches", broken)
+    metrics = evaluate(run)
+    assert metrics["test"]["auc"] is None
+    assert metrics["test"]["accuracy"] is not None
+    assert metrics.keys() == {"train", "valid", "test", "calibration", "confusion", "warnings"}
+    line = "weight: the weights of signal sum to -10, must be above zero; check their sign or merge classes"
+    assert metrics["warnings"]["overtraining"] == [line.replace("-10", "-80")]
+    assert metrics["warnings"]["working_points"] == [line]
+    assert "figures" in metrics["warnings"]  # no ROC curve
+
+
 def test_no_score_at_all_is_one_line(copy, monkeypatch):
     run = Run.load(copy("mlp"))
     predict = run.predict_batches

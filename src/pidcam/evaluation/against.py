@@ -29,6 +29,8 @@ def against(
 
     Without `edges` at most ten bins of equal population, fewer where a class would have less than 30 events in each.
     """
+    if not judged.signals:
+        raise InputError("only classifications are held against a variable")
     test = _with_values(judged.need("test"), name, "test", warn)
     bins = np.asarray(edges, np.float64) if edges is not None else _edges(test, name)
     valid = _with_values(judged.splits["valid"], name, "valid", warn) if "valid" in judged.splits else None

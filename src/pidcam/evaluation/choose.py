@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -64,18 +64,17 @@ def confident_mistakes(predictions: Predictions, most: int, *, only: str | None 
 
 
 def facts(predictions: Predictions, rows: np.ndarray) -> list[EventFacts]:
-    """What predictions say of the events at `rows`."""
-    scores = predictions.probabilities
+    """What predictions say of the events at `rows`; no class is predicted where the task has none."""
+    classify = bool(predictions.classes) and all(f"p_{name}" in predictions.columns for name in predictions.classes)
+    scores = predictions.probabilities if classify else None
     found = []
     for row in rows:
-        label, best = int(predictions.label[row]), scores[row]
-        found.append(
-            EventFacts(
-                predictions.files[predictions.file[row]] if predictions.files else None,
-                int(predictions.row[row]),
-                predictions.classes[label] if label >= 0 else None,
-                predictions.classes[int(best.argmax())],
-                float(best.max()),
-            )
-        )
+        file = predictions.files[predictions.file[row]] if predictions.files else None
+        label = int(predictions.label[row])
+        true = predictions.classes[label] if label >= 0 else None
+        event = EventFacts(file, int(predictions.row[row]), true)
+        if scores is not None:
+            best = int(scores[row].argmax())
+            event = replace(event, predicted=predictions.classes[best], score=float(scores[row, best]))
+        found.append(event)
     return found

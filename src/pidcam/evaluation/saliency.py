@@ -80,8 +80,9 @@ def saliency(
         raise InputError(
             f"model '{run.config.model.name}' has no gradients", where="--saliency", fix="try --importance"
         )
-    if not store.schema.images:
-        raise InputError(f"'{store.schema.name}' has no images", where="--saliency")
+    if not store.schema.images or not run.task.signals:
+        what = "no images" if run.task.signals else "no classes to mistake"
+        raise InputError(f"'{store.schema.name}' has {what}", where="--saliency")
     rows = confident_mistakes(predictions, events)
     if not len(rows):
         raise InputError(f"no mistake in the {split} split", where="--saliency")

@@ -98,10 +98,19 @@ CAPTIONS = {
 }
 
 
+IN_BINS = (
+    "AUC, efficiency and fake rate of one cut chosen on validation, and the fake rate with cuts of the same efficiency "
+    "in every bin; vertical bars are 68 % intervals, a bin with fewer than ten events is left out."
+)
+
+
 def figure_view(name: str, picture: Picture, subject: str = "") -> FigureView:
     """The picture with its standard words; `subject` (the model's name) is told in the alt text."""
     plain = name.replace("_", " ").replace("-", " ").capitalize()
     title, caption, alt = CAPTIONS.get(name, (plain, plain + ".", plain))
+    if name.startswith("by_"):
+        title, caption = f"Against {plain.removeprefix('By ')}", IN_BINS
+        alt = f"AUC, efficiency and fake rate in bins of {plain.removeprefix('By ')}"
     return FigureView(picture, title, caption, f"{subject}: {alt}" if subject else alt[0].upper() + alt[1:])
 
 

@@ -90,13 +90,13 @@ def evaluate(
     metrics |= make_sections(names, judged, gaps)
     metrics |= _on_request(request, run, store, judged, out, gaps)
     _keep_earlier(out / "metrics.json", metrics, gaps)
+    write_figures(run, store, splits, out / "figures", metrics, gaps)
     metrics["warnings"] = dict(gaps)
     write_json(out / "metrics.json", metrics)
-    if data is None and (temperature := metrics.get("calibration", {}).get("temperature")):
-        write_json(out / TEMPERATURE, temperature)
+    if data is None:
+        _keep_temperature(out / TEMPERATURE, metrics.get("calibration", {}).get("temperature"))
     for each in metrics_tables(metrics) if form else ():
         write_text(out / "tables" / f"{each.name}.{form}", table_text(each, str(form)))
-    write_figures(run, store, splits, out / "figures", metrics)
     return metrics
 
 
@@ -162,6 +162,13 @@ def _on_request(request: Request, run: Run, store: Store, judged: Judged, out: P
             "saliency", lambda: saliency_section(run, store, judged, out / "figures", gaps.warn("saliency"))
         )
     return {name: section for name, section in made.items() if section is not None}
+
+
+def _keep_temperature(path: Path, temperature: dict[str, Any] | None) -> None:
+    if temperature is None:
+        path.unlink(missing_ok=True)  # an earlier one would not belong to these scores
+    else:
+        write_json(path, temperature)
 
 
 def _keep_earlier(path: Path, metrics: dict[str, Any], gaps: Gaps) -> None:

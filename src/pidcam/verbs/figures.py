@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from pidcam import reports
+from pidcam.errors import InputError
 from pidcam.evaluation.saliency import saliency
-from pidcam.evaluation.sections import Judged, Warn
+from pidcam.evaluation.sections import Gaps, Judged, Warn
 from pidcam.predictions import Predictions
 from pidcam.reports.layers import layer_table
 from pidcam.store.store import Store
@@ -22,10 +23,18 @@ SAMPLE = 2000
 
 
 def write_figures(
-    run: Run, store: Store, predictions: Mapping[str, Predictions], out: Path, metrics: Mapping[str, Any]
+    run: Run, store: Store, predictions: Mapping[str, Predictions], out: Path, metrics: Mapping[str, Any], gaps: Gaps
 ) -> None:
-    """Structure, history, images, the task's own figures and those of `metrics`, as PNG and PDF in the folder `out`."""
-    figures = {"structure": structure_figure(run, store), **run.task.figures(predictions), **section_figures(metrics)}
+    """Structure, history, images, the task's own figures and those of `metrics`, as PNG and PDF in the folder `out`.
+
+    Those that cannot be drawn are named in `gaps`.
+    """
+    figures = {"structure": structure_figure(run, store)}
+    for make in (lambda: run.task.figures(predictions), lambda: section_figures(metrics)):
+        try:
+            figures |= make()
+        except InputError as error:
+            gaps.warn("figures")(str(error))
     if run.history:
         step = "tree" if not isinstance(_module(run), nn.Module) else "epoch"
         sizes = {split: len(p) for split, p in predictions.items() if split in ("train", "valid")}
