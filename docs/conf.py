@@ -18,6 +18,9 @@ exclude_patterns = ["_ext"]
 html_theme = "furo"
 html_title = "pidcam"
 html_copy_source = False
+html_show_copyright = False
+html_static_path = ["_static"]
+html_css_files = ["pidcam.css"]
 pygments_dark_style = "github-dark"
 
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
@@ -32,4 +35,3 @@ autodoc_preserve_defaults = True
 nitpicky = False
 # docstrings mark code with single backticks
 default_role = "code"
-suppress_warnings = ["toc.empty_glob"]

@@ -1,14 +1,16 @@
 """Directives that print what pidcam says about itself, so that no page repeats by hand what the code knows.
 
-{options} VERB | {schema} DETECTOR | {raw-layout} DETECTOR | {official} DETECTOR | {registry} KIND | {recipe} MODEL |
-{keys} MODULE:MODEL | {terminal} VERB ARGUMENTS
+{options} VERB | {schema} DETECTOR | {raw-layout} DETECTOR | {official} DETECTOR | {recipes} DETECTOR |
+{registry} KIND | {model-page} MODEL | {keys} MODULE:CLASS PREFIX | {explained} MODULE:CLASS
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import re
-from typing import Any
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
 from docutils import nodes
@@ -21,7 +23,6 @@ from pidcam.cli.main import app
 from pidcam.config import dump_yaml
 from pidcam.detectors.base import Detector, detectors
 from pidcam.errors import PidcamError
-from pidcam.formats.layout import ImageSource, LabelSource
 from pidcam.models.base import models
 from pidcam.verbs.list import list_things
 
@@ -78,7 +79,7 @@ class Options(Live):
         usage = " ".join(["pidcam", name, *map(metavar, arguments), "[OPTIONS]"])
         rows = [[f"`{metavar(p)}`", text(p)] for p in arguments]
         rows += [
-            [", ".join(f"`{o}`" for o in p.opts) + value(p), text(p)]
+            [", ".join(f"`{o}{value(p)}`" for o in p.opts), text(p)]
             for p in command.params
             if p.param_type_name == "option" and p.name not in SHARED and not p.hidden
         ]
@@ -138,28 +139,28 @@ class RawLayout(Live):
     def markdown(self, name: str) -> str:
         layout = detectors[name]().layout
         rows: list[list[Any]] = []
-        for field in type(layout).model_fields:
+        for field, about in type(layout).model_fields.items():
             given = getattr(layout, field)
+            if given == about.get_default(call_default_factory=True):
+                continue
             if isinstance(given, dict):
                 rows += [[field.rstrip("s"), f"`{part}`", *place(source)] for part, source in given.items()]
-            elif isinstance(given, LabelSource):
+            else:
                 rows.append([field, "", *place(given)])
-            elif given is not None:
-                rows.append([field, "", f"`{given}`", ""])
         return table(["part", "name", "in the file", ""], rows)
 
 
 def place(source: Any) -> tuple[str, str]:
     """(key, how it is to be read) of one part of a layout."""
-    if isinstance(source, ImageSource):
-        return f"`{source.key}`", source.order
-    if isinstance(source, LabelSource):
-        return f"`{source.key}`", ", ".join(f"{k} = {v}" for k, v in source.values.items())
-    if isinstance(source, BaseModel):
-        content = source.model_dump(exclude_defaults=True)
-        key = content.pop("key", "")
-        return (f"`{key}`" if key else ""), cell({k: cell(v) for k, v in content.items()})
-    return f"`{source}`", ""
+    if not isinstance(source, BaseModel):
+        return f"`{source}`", ""
+    content = source.model_dump(exclude_defaults=True)
+    key, order = content.pop("key", None), content.pop("order", None)
+    words = [order] if order else []
+    words += [f"{k} = {v}" for k, v in content.pop("values", {}).items()] if "key" in type(source).model_fields else []
+    words += [name if v is True else f"{name}: {cell(v)}" for name, v in content.items()]
+    keys = [key] if isinstance(key, str) else key or ()
+    return " or ".join(f"`{k}`" for k in keys), ", ".join(words)
 
 
 class Official(Live):
@@ -179,6 +180,14 @@ class Official(Live):
         return "\n\n".join(parts) or "No files of this detector are public."
 
 
+class Recipes(Live):
+    """What a detector lays over the recipes of models."""
+
+    def markdown(self, name: str) -> str:
+        recipes = detectors[name]().recipes
+        return f"```yaml\n{dump_yaml(recipes)}```" if recipes else "None: the models' own are used."
+
+
 class RegistryTable(Live):
     """`pidcam list KIND` as a table."""
 
@@ -192,7 +201,7 @@ class ModelPage(Live):
 
     def markdown(self, name: str) -> str:
         entry = models[name]
-        parts = [(entry.build.__doc__ or "").strip().replace("\n    ", "\n")]
+        parts = [inspect.getdoc(entry.build) or ""]
         if entry.options.model_fields:
             parts.append(fields_table(entry.options, "model."))
         if entry.recipe:
@@ -209,32 +218,54 @@ class Keys(Live):
         return fields_table(getattr(importlib.import_module(module), attribute), prefix)
 
 
-def fields_table(model: type[BaseModel], prefix: str) -> str:
-    return table(["key", "type", "default"], fields_rows(model, prefix))
+class Explained(Live):
+    """The keys of a section after what its docstring says."""
+
+    def markdown(self, name: str) -> str:
+        module, _, attribute = name.partition(":")
+        model = getattr(importlib.import_module(module), attribute)
+        return f"{inspect.getdoc(model)}\n\n{fields_table(model, follow=False)}"
 
 
-def fields_rows(model: type[BaseModel], prefix: str) -> list[list[str]]:
-    """One row per key; sections are followed into their own keys."""
+def fields_table(model: type[BaseModel], prefix: str = "", *, follow: bool = True) -> str:
+    return table(["key", "type", "default"], fields_rows(model, prefix, follow))
+
+
+def fields_rows(model: type[BaseModel], prefix: str, follow: bool) -> list[list[str]]:
+    """One row per key; with `follow`, sections are followed into their own keys."""
     rows = []
     for name, field in model.model_fields.items():
-        inner = [t for t in (field.annotation, *getattr(field.annotation, "__args__", ())) if isinstance(t, type)]
-        section = next((t for t in inner if issubclass(t, BaseModel)), None)
+        union = get_origin(field.annotation) in (Union, UnionType)
+        inner = get_args(field.annotation) if union else (field.annotation,)
+        section = next((t for t in inner if isinstance(t, type) and issubclass(t, BaseModel)), None)
         default = "required" if field.is_required() else field.get_default(call_default_factory=True)
-        if section is not None and not isinstance(default, str):
-            rows.append([f"`{prefix}{name}`", "section", "none" if default is None else "as below"])
-            rows += fields_rows(section, f"{prefix}{name}.")
+        if section is not None and follow:
+            rows.append(
+                [f"`{prefix}{name}`", "section", shown(default) if default in (None, "required") else "as below"]
+            )
+            rows += fields_rows(section, f"{prefix}{name}.", follow)
         else:
-            rows.append([f"`{prefix}{name}`", kind_of(field.annotation), f"`{shown(default)}`"])
+            default = f"{type(default).__name__}()" if isinstance(default, BaseModel) else shown(default)
+            rows.append([f"`{prefix}{name}`", kind_of(field.annotation), f"`{default}`"])
     return rows
 
 
 def kind_of(annotation: Any) -> str:
-    """`Literal['adam', 'sgd']` as people say it."""
-    words = getattr(annotation, "__name__", None) if not hasattr(annotation, "__args__") else str(annotation)
-    words = re.sub(r"typing\.|collections\.abc\.|annotated_types\.|pydantic\.\w+\.", "", words or str(annotation))
-    words = re.sub(r"Annotated\[(\w+)[^\[\]]*(?:\([^()]*\)[^\[\]]*)*\]", r"\1", words)
-    words = re.sub(r"Literal\[([^\]]*)\]", r"\1", words)
-    return words.replace("NoneType", "none").replace("None", "none").replace("'", "").replace(" | ", " or ")
+    """A type as people say it: `Literal['adam', 'sgd'] | None` is "adam or sgd or none"."""
+    origin, inside = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return kind_of(inside[0])
+    if origin is Literal:
+        return " or ".join(f"`{choice}`" for choice in inside)
+    if origin in (Union, UnionType):
+        return " or ".join(map(kind_of, inside))
+    if origin is tuple and inside[-1] is Ellipsis:
+        return f"list of {kind_of(inside[0])}"
+    if origin in (list, tuple):
+        return f"list of {', '.join(dict.fromkeys(map(kind_of, inside)))}"
+    if origin is dict:
+        return f"mapping of {kind_of(inside[0])} to {kind_of(inside[1])}"
+    return "none" if annotation in (None, NoneType) else str(getattr(annotation, "__name__", annotation))
 
 
 def shown(default: Any) -> str:
@@ -261,7 +292,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
         "official": Official,
         "registry": RegistryTable,
         "model-page": ModelPage,
+        "recipes": Recipes,
         "keys": Keys,
+        "explained": Explained,
     }
     for name, directive in directives.items():
         app.add_directive(name, directive)
