@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import pidcam
 from pidcam.cli.main import app
 from pidcam.detectors.base import Detector, detectors
-from pidcam.errors import DataError, ExistsError, InputError, MismatchError, UnknownNameError
+from pidcam.errors import DataError, ExistsError, InputError, MismatchError, OutputError, UnknownNameError
 from pidcam.formats import reader
 from pidcam.formats.layout import ImageSource, LabelSource, Layout
 from pidcam.inspection.facts import EventFacts, Inspection
@@ -396,7 +396,7 @@ def test_half_a_set_of_pictures_is_none(tmp_path: Path, egamma_store: Store, mon
         drawn(self, *args, **options)
 
     monkeypatch.setattr(Figure, "savefig", full)
-    found = message(egamma_store.path, out=tmp_path / "pictures")
+    found = message(egamma_store.path, out=tmp_path / "pictures", error=OutputError)
     fix = "free some space or choose another --out; nothing half-written was left"
     assert found == f"{tmp_path / 'pictures'}: the disk is full; {fix}"
     assert not list(tmp_path.iterdir())

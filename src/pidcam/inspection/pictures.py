@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pidcam import reports
 from pidcam.events import EventBatch
-from pidcam.files import atomic_path
 from pidcam.reports.style import DPI, style
 from pidcam.schema import EventSchema
 
@@ -15,7 +14,7 @@ from pidcam.schema import EventSchema
 def draw(
     sample: EventBatch | None, schema: EventSchema, counts: Mapping[str, Mapping[str, int]], out: Path
 ) -> tuple[str, ...]:
-    """Write PNG files into the new folder `out`, which appears when it is whole; returns their paths.
+    """Write PNG files into the folder `out`; returns their names.
 
     `counts` is {part: {class: events}}. Without good events in the sample only the class counts are drawn.
     """
@@ -25,8 +24,7 @@ def draw(
             figures["sample_images"] = reports.sample_images(sample, schema)
             figures["mean_images"] = reports.mean_images(sample, schema)
         figures["spectra"] = reports.spectra(sample, schema)
-    with atomic_path(out) as folder, style():
-        folder.mkdir()
+    with style():
         for name, figure in figures.items():
-            figure.savefig(folder / f"{name}.png", dpi=DPI, metadata={"Software": None})
-    return tuple(str(out / f"{name}.png") for name in figures)
+            figure.savefig(out / f"{name}.png", dpi=DPI, metadata={"Software": None})
+    return tuple(f"{name}.png" for name in figures)

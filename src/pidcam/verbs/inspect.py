@@ -13,7 +13,7 @@ import numpy as np
 from pidcam.detectors.base import Detector, detectors
 from pidcam.errors import InputError, MismatchError
 from pidcam.events import EventBatch
-from pidcam.files import require_absent
+from pidcam.files import atomic_path, require_absent
 from pidcam.formats.layout import Reader, formats
 from pidcam.formats.raw import read_head
 from pidcam.inspection.facts import EventFacts, Inspection, PartFacts, StoreFacts
@@ -38,19 +38,26 @@ def inspect(
     of the events. Raises `InputError` or `DataError` for what cannot be read, `ExistsError` if `out` exists.
     """
     chosen = [Path(paths)] if isinstance(paths, str | Path) else [Path(p) for p in paths]
-    folder = None if out is None else Path(out)
-    if folder is not None:
-        require_absent(folder)
     kind = _kind_of_all(chosen)
-    if kind == "raw file":
-        return _raw_files(chosen, detector, folder)
-    if kind == "store":
-        return _store(chosen[0], detector, folder)
-    found = inspect_run(chosen[0])
-    _require_detector(detector, found.detector, chosen[0])
-    if folder is not None:
+    if out is None:
+        return _look(kind, chosen, detector, None)
+    if kind == "run":
         fix = f"see {chosen[0] / 'figures'}, or call: pidcam report {chosen[0]}"
         raise InputError("is a run and has its own figures", where=chosen[0], fix=fix)
+    require_absent(out)
+    with atomic_path(out) as folder:
+        folder.mkdir()
+        found = _look(kind, chosen, detector, folder)
+    return replace(found, figures=tuple(str(Path(out) / name) for name in found.figures))
+
+
+def _look(kind: Kind, paths: list[Path], detector: str | None, out: Path | None) -> Inspection:
+    if kind == "raw file":
+        return _raw_files(paths, detector, out)
+    if kind == "store":
+        return _store(paths[0], detector, out)
+    found = inspect_run(paths[0])
+    _require_detector(detector, found.detector, paths[0])
     return found
 
 
