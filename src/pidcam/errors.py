@@ -56,6 +56,10 @@ class MismatchError(InputError):
     """Two things that must agree do not: schema, class order, split."""
 
 
+class OutputError(InputError):
+    """Writing was refused: the disk is full, or permission is missing. What was begun may be finished later."""
+
+
 class ExistsError(InputError):
     """The output is already there; nothing is ever overwritten unasked."""
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pidcam.errors import ExistsError, InputError
+from pidcam.errors import ExistsError, InputError, OutputError
 
 
 @contextmanager
@@ -47,13 +47,13 @@ def writing(path: Path | str) -> Iterator[None]:
         another = "choose another --out"
         if error.errno in DISK_FULL:
             fix = f"free some space or {another}; nothing half-written was left"
-            raise InputError("the disk is full", where=path, fix=fix) from error
+            raise OutputError("the disk is full", where=path, fix=fix) from error
         if error.errno in NO_PERMISSION:
             # a temporary name would say nothing to its reader
             where = error.filename if error.filename and not str(error.filename).endswith(".part") else path
-            raise InputError("no permission to write here", where=where, fix=another) from error
+            raise OutputError("no permission to write here", where=where, fix=another) from error
         if isinstance(error, NotADirectoryError | FileExistsError) and any(p.is_file() for p in Path(path).parents):
-            raise InputError("a part of this path is a file, not a folder", where=path, fix=another) from error
+            raise OutputError("a part of this path is a file, not a folder", where=path, fix=another) from error
         raise
 
 

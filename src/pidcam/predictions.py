@@ -43,6 +43,11 @@ class Predictions:
         return len(self.row)
 
     @property
+    def classify(self) -> bool:
+        """Whether there is a probability for every class."""
+        return all(f"p_{name}" in self.columns for name in self.classes)
+
+    @property
     def probabilities(self) -> np.ndarray:
         """(n, classes) float64 from the columns `p_<class>`."""
         return np.stack([self.columns[f"p_{name}"] for name in self.classes], axis=1)

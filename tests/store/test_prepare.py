@@ -194,15 +194,6 @@ def whole(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_processes_give_the_same_bits(
-    egamma_files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from pidcam.verbs.prepare import prepare as verb
-
-    stores = [verb("cms-ecal", egamma_files, tmp_path / str(w), workers=w, shard_events=50) for w in (1, 2)]
-    assert whole(stores[0].path) == whole(stores[1].path)
-
-
 def test_files_of_one_name_are_told_apart_by_what_is_in_them(toy: SimpleNamespace, tmp_path: Path) -> None:
     for folder in "ab":
         (tmp_path / folder).mkdir()

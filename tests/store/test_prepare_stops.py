@@ -164,8 +164,13 @@ def test_ctrl_c_leaves_a_state_to_go_on_from(job: Any, tmp_path: Path, moment: i
     assert whole(job(out).path) == job.reference
 
 
-def test_killed_with_its_workers_it_goes_on(egamma_files: list[Path], tmp_path: Path) -> None:
-    """The whole of it, with real files and processes, killed at random moments."""
+def test_killed_with_its_workers_it_goes_on(
+    egamma_files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real files and processes, killed at a random moment: the same bits as by one process that was never killed."""
+    from pidcam.formats import reader
+    from pidcam.verbs.prepare import prepare
+
     script = tmp_path / "script.py"
     script.write_text(
         "import sys, pathlib\n"
@@ -173,36 +178,35 @@ def test_killed_with_its_workers_it_goes_on(egamma_files: list[Path], tmp_path: 
         "from pidcam.verbs.prepare import prepare\n"
         "if __name__ == '__main__':\n"
         "    reader.READ_BYTES = 1 << 16\n"  # many pieces
-        "    pathlib.Path(sys.argv[2]).touch()\n"
-        "    prepare('cms-ecal', sys.argv[3:], sys.argv[1], workers=2, shard_events=30)\n",
+        "    pathlib.Path(sys.argv[1]).touch()\n"
+        "    prepare('cms-ecal', sys.argv[3:], sys.argv[2], workers=2, shard_events=30)\n",
         encoding="utf-8",
     )
-    files = [str(f) for f in egamma_files]
 
-    def start(out: Path) -> subprocess.Popen[bytes]:
-        started = tmp_path / f"started-{time.monotonic_ns()}"
-        process = subprocess.Popen([sys.executable, str(script), str(out), str(started), *files])
-        while not started.exists():
+    def start(name: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, script, tmp_path / name, tmp_path / "store", *egamma_files]
+        process = subprocess.Popen([str(c) for c in command])
+        while not (tmp_path / name).exists():
             time.sleep(0.005)
         return process
 
-    assert start(tmp_path / "reference").wait() == 0
-    rng = random.Random(os.urandom(8))
-    for _ in range(2):
-        process = start(tmp_path / "store")
-        time.sleep(rng.uniform(0.05, 0.8))
-        process.kill()
-        process.wait()
-    assert start(tmp_path / "store").wait() == 0
-    assert whole(tmp_path / "store") == whole(tmp_path / "reference")
+    process = start("first")
+    time.sleep(random.Random(os.urandom(8)).uniform(0.05, 1.5))
+    process.kill()
+    process.wait()
+    assert start("second").wait() == 0
+    monkeypatch.setattr(reader, "READ_BYTES", 1 << 16)
+    reference = prepare("cms-ecal", egamma_files, tmp_path / "reference", workers=1, shard_events=30)
+    assert whole(tmp_path / "store") == whole(reference.path)
 
 
 def test_a_full_disk_is_told_and_the_next_call_goes_on(job: Any, tmp_path: Path, capfd: Any) -> None:
     out = tmp_path / "store"
+    room = max(len(content) for content in job.reference.values()) - 1  # for every piece, but not for every shard
 
     def work() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (2500, 2500))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
         job(out)
 
     assert outcome(child(work)) == 2
@@ -210,6 +214,7 @@ def test_a_full_disk_is_told_and_the_next_call_goes_on(job: Any, tmp_path: Path,
     assert "the disk is full; free some space or choose another --out; nothing half-written was left" in text
     assert str(out) in text
     assert not list(out.rglob("*.part"))
+    assert list((out / "work").glob("piece-*")), "what was done is kept"
     assert whole(job(out).path) == job.reference
 
 

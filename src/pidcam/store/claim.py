@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pidcam.errors import ExistsError, InputError
+from pidcam.errors import ExistsError, InputError, OutputError
 from pidcam.files import read_json, write_json, writing
 from pidcam.store.manifest import NAME
 
@@ -50,8 +50,9 @@ def claimed(out: Path, request: dict[str, str]) -> Iterator[None]:
             write_json(out / REQUEST, request)
         try:
             yield
-        except InputError:  # of files, options or place: what was begun is no use to the next call
-            if not is_finished(out):
+        except InputError as error:
+            # with these files and options it will always fail, but a disk may be given space
+            if not is_finished(out) and not isinstance(error, OutputError):
                 _clear(out, remove=created)
             raise
         (out / LOCK).unlink(missing_ok=True)

@@ -68,6 +68,7 @@ def _view(directory: RunDirectory) -> RunView:
     if not (path / "metrics.json").exists():
         raise InputError("has not been evaluated", where=path, fix=f"run: pidcam evaluate {path}")
     config = (path / "config.yaml").read_text(encoding="utf-8")
+    tables = {p.stem: Predictions.load(p) for p in sorted((path / "predictions").glob("*.parquet"))}
     return RunView(
         name=path.name,
         metrics=read_json(path / "metrics.json"),
@@ -77,7 +78,7 @@ def _view(directory: RunDirectory) -> RunView:
         about={k: about[k] for k in _VERSIONS if k in about},
         seconds=about.get("fit_seconds"),
         parameters=about.get("parameters"),
-        predictions={p.stem: Predictions.load(p) for p in sorted((path / "predictions").glob("*.parquet"))},
+        predictions={split: table for split, table in tables.items() if table.classify},
     )
 
 

@@ -1,0 +1,1 @@
+"""Pixel telescope of a stranger, who never changed a line of pidcam."""
