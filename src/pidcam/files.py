@@ -24,6 +24,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _require_writable(path.parent)
         try:
             yield part
             if part.is_file():
@@ -36,6 +37,13 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
                 shutil.rmtree(part)
             else:
                 part.unlink(missing_ok=True)
+
+
+def _require_writable(folder: Path) -> None:
+    """Now, not after hours of work."""
+    effective = os.access in os.supports_effective_ids
+    if not os.access(folder, os.W_OK | os.X_OK, effective_ids=effective):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
 @contextmanager
