@@ -49,9 +49,8 @@ def study(files: list[Path], models: list[str], seeds: int, work: Path) -> dict[
             auc[name].append(metrics["auc"])
             errors[name].append(metrics["auc_error"])
             seconds[name].append(run.about["fit_seconds"])
-            print(
-                f"seed {seed} {name:14} AUC {metrics['auc']:.4f} ± {metrics['auc_error']:.4f} in {seconds[name][-1]:.0f} s"
-            )
+            value = f"{metrics['auc']:.4f} ± {metrics['auc_error']:.4f}"
+            print(f"seed {seed} {name:14} AUC {value} in {seconds[name][-1]:.0f} s")
     result: dict[str, Any] = {"events": store.manifest.accounting.kept, "models": {}, "differences": {}}
     for name in models:
         result["models"][name] = {

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pidcam.verbs.display import display as display
     from pidcam.verbs.evaluate import evaluate as evaluate
     from pidcam.verbs.inspect import inspect as inspect
-    from pidcam.verbs.list import list_things as list
+    from pidcam.verbs.list import list_things as list  # noqa: F401
     from pidcam.verbs.predict import predict as predict
     from pidcam.verbs.prepare import prepare as prepare
     from pidcam.verbs.report import report as report

@@ -46,7 +46,8 @@ def test_confusion_errors_are_binomial():
 
 def test_class_without_events_is_a_gap_in_the_confusion_matrix():
     table = confusion([0, 0, 1], [0, 1, 0], NAMES)
-    assert np.isnan(table.efficiency[2]).all() and np.isnan(table.purity[:, 2]).all()
+    assert np.isnan(table.efficiency[2]).all()
+    assert np.isnan(table.purity[:, 2]).all()
     assert table.counts.sum() == 3
 
 

@@ -40,9 +40,12 @@ def labelled(n, shift, seed):
 
 def test_overtraining_is_seen_and_its_absence_too():
     good = overtraining(labelled(3000, 1.0, 1), labelled(2000, 1.0, 2))
-    assert good.signal.p_value > 0.01 and good.background.p_value > 0.01 and good.p_value > 0.01
+    assert good.signal.p_value > 0.01
+    assert good.background.p_value > 0.01
+    assert good.p_value > 0.01
     bad = overtraining(labelled(3000, 1.6, 1), labelled(2000, 1.0, 2))
-    assert bad.signal.p_value < 1e-6 < bad.background.p_value and bad.z > 5
+    assert bad.signal.p_value < 1e-6 < bad.background.p_value
+    assert bad.z > 5
     assert bad.difference == pytest.approx(bad.train.auc - bad.test.auc)
     assert bad.train == delong(*labelled(3000, 1.6, 1))
 
@@ -74,7 +77,8 @@ def test_sculpting_numbers(weighted):
     np.testing.assert_allclose(result.passed, shapes[0] / shapes[0].sum())
     np.testing.assert_allclose(result.rate.value, shapes[0] / (shapes[0] + shapes[1]))
     assert result.jensen_shannon == pytest.approx(jensenshannon(*shapes, base=2) ** 2)
-    assert result.jensen_shannon > 10 * result.jensen_shannon_null and result.ks.p_value < 1e-6
+    assert result.jensen_shannon > 10 * result.jensen_shannon_null
+    assert result.ks.p_value < 1e-6
     if weight is None:
         assert result.correlation == pytest.approx(spearmanr(score, mass).statistic)
 

@@ -35,7 +35,8 @@ def test_exact_coverage(n):
 
 
 def test_known_limits():
-    assert binomial_interval(0, 20)[0] == 0 and binomial_interval(20, 20)[1] == 1
+    assert binomial_interval(0, 20)[0] == 0
+    assert binomial_interval(20, 20)[1] == 1
     assert binomial_interval(0, 20)[1] == pytest.approx(1 - ((1 - ONE_SIGMA) / 2) ** (1 / 20))
     for method in ("clopper-pearson", "wilson", "bootstrap"):
         assert [float(end) for end in binomial_interval(0, 0, method=method)] == [0, 1]

@@ -47,7 +47,8 @@ def test_each_bin_is_the_measurement_of_its_events(weighted):
             assert [getattr(binned, name)[k] for name in ("value", "error", "low", "high", "n")] == pytest.approx(
                 [one.value, one.error, one.low, one.high, one.n]
             )
-    assert areas.warnings == () and areas.value[2] > areas.value[0]
+    assert areas.warnings == ()
+    assert areas.value[2] > areas.value[0]
 
 
 @given(st.lists(st.integers(0, 6), min_size=40, max_size=60))
@@ -68,7 +69,8 @@ def test_small_bins_are_gaps_with_their_reason():
     assert kept.warnings == ("bin 10 to 11: 0 events, fewer than 10",)
     negative = np.where(energy < 1, -weight, weight)
     gap = fraction_in_bins(score > 0, energy, EDGES, negative)
-    assert np.isnan(gap.value[0]) and "bin 0 to 1: weight: the weights of all events sum to -" in gap.warnings[0]
+    assert np.isnan(gap.value[0])
+    assert "bin 0 to 1: weight: the weights of all events sum to -" in gap.warnings[0]
 
 
 def test_cut_of_one_efficiency_in_every_bin():
@@ -123,7 +125,8 @@ def test_species_table_is_a_working_point_for_each_pair(discriminant):
     assert (table.efficiency[0, 2], table.error[0, 2]) == pytest.approx((kept.value, kept.error))
     off = ~np.eye(3, dtype=bool)
     assert np.abs(table.fake_rate[off] - 0.05).max() < 0.02
-    assert (table.low[off] < table.efficiency[off]).all() and (table.efficiency[off] < table.high[off]).all()
+    assert (table.low[off] < table.efficiency[off]).all()
+    assert (table.efficiency[off] < table.high[off]).all()
     assert all("fewer than 100" in line for line in table.warnings)
 
 
@@ -138,7 +141,8 @@ def test_species_without_events_is_a_named_gap():
     truth, p, _ = three_species()
     truth = np.where(truth == 2, 0, truth)
     table = species_table((truth, p), (truth, p), NAMES, fake_rate=0.1)
-    assert np.isfinite(table.efficiency[0, 1]) and np.isnan(table.efficiency[:, 2]).all()
+    assert np.isfinite(table.efficiency[0, 1])
+    assert np.isnan(table.efficiency[:, 2]).all()
     assert table.warnings[0] == (
         "electron against pion: truth: one class only: "
         f"{np.sum(truth == 0)} signal and 0 background events; give a sample that holds both"

@@ -32,7 +32,8 @@ def test_seeds_shrink_but_the_shared_test_sample_does_not():
 def test_one_outlier_does_not_move_the_robust_spread():
     values = [0.90, 0.91, 0.92, 0.93, 0.2]
     result = over_seeds(values)
-    assert result.robust_spread < 0.03 < result.spread and result.median == 0.91
+    assert result.robust_spread < 0.03 < result.spread
+    assert result.median == 0.91
     assert np.isnan(over_seeds([0.9], [0.01]).spread)
 
 
@@ -91,8 +92,10 @@ def test_results_become_strict_json():
     point = working_point(truth, score, 2.0, weight)
     text = json.dumps(plain({"point": point, "roc": roc(truth, score), "list": (np.int64(3), np.nan)}), allow_nan=False)
     back = json.loads(text)
-    assert back["point"]["rejection"] is None and back["point"]["fake_rate"]["value"] == 0
-    assert back["roc"]["thresholds"][0] is None and back["list"] == [3, None]
+    assert back["point"]["rejection"] is None
+    assert back["point"]["fake_rate"]["value"] == 0
+    assert back["roc"]["thresholds"][0] is None
+    assert back["list"] == [3, None]
     several = plain(auc_one_vs_rest([0, 1], [[0.9, 0.1], [0.2, 0.8]]))
     assert several["per_class"][0]["error"] is None  # one event of each class cannot tell
 

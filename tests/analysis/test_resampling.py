@@ -85,8 +85,11 @@ def test_band_of_a_large_sample_is_pooled_and_unchanged(monkeypatch):
 def test_default_grids_span_the_axis():
     for along in ("fake_rate", "efficiency"):
         band = roc_band(*normals(300), along=along, replicas=20)
-        assert band.at[0] == 0 and band.at[-1] == 1 and (np.diff(band.at) > 0).all()
-        assert (np.diff(band.value) >= 0).all() and (band.low <= band.high).all()
+        assert band.at[0] == 0
+        assert band.at[-1] == 1
+        assert (np.diff(band.at) > 0).all()
+        assert (np.diff(band.value) >= 0).all()
+        assert (band.low <= band.high).all()
 
 
 def test_reading_the_curve_on_its_steps():
