@@ -23,12 +23,15 @@ from pidcam.cli.main import app
 from pidcam.config import dump_yaml
 from pidcam.detectors.base import Detector, detectors
 from pidcam.errors import PidcamError
+from pidcam.formats.layout import Layout
 from pidcam.models.base import models
 from pidcam.verbs.list import list_things
 
-NOTHING = "-"
+NOTHING = ""
 SHARED = {"json", "debug", "quiet"}
 """Options of every verb, described once in errors.md."""
+MANY = 12
+"""Columns of a schema that are listed in a sentence instead of a table."""
 
 
 def cell(value: Any) -> str:
@@ -40,7 +43,7 @@ def cell(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, dict):
-        return ", ".join(f"{k} {cell(v)}" for k, v in value.items())
+        return ", ".join(f"{k} {cell(v)}".strip() for k, v in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(cell, value))
     return str(value).replace("|", "\\|").replace("\n", " ")
@@ -126,8 +129,13 @@ class Schema(Live):
         ]
         parts = [table(["image", "cells", "axes", "channels (unit)", "pitch", "stored as"], rows)] if rows else []
         for kind, columns in (("feature", schema.features), ("target", schema.targets)):
-            if columns:
-                parts.append(table([kind, "unit"], [[f"`{c.name}`", c.unit or "1"] for c in columns]))
+            if len(columns) > MANY:
+                names = ", ".join(f"`{c.name}`" + (f" ({c.unit})" if c.unit else "") for c in columns)
+                parts.append(f"{len(columns)} {kind}s: {names}.")
+            elif columns:
+                rows = [[f"`{c.name}`", c.unit, "to".join(f" {x:g} " for x in c.range or ())] for c in columns]
+                rows = [[*row, "may be missing" if c.optional else ""] for row, c in zip(rows, columns, strict=True)]
+                parts.append(table([kind, "unit", "range", ""], rows))
         classes = [[i, f"`{c.name}`", [str(p) for p in c.pdg]] for i, c in enumerate(schema.classes)]
         parts.append(table(["label", "class", "PDG ids"], classes))
         return "\n\n".join(parts)
@@ -138,29 +146,50 @@ class RawLayout(Live):
 
     def markdown(self, name: str) -> str:
         layout = detectors[name]().layout
-        rows: list[list[Any]] = []
-        for field, about in type(layout).model_fields.items():
-            given = getattr(layout, field)
-            if given == about.get_default(call_default_factory=True):
-                continue
-            if isinstance(given, dict):
-                rows += [[field.rstrip("s"), f"`{part}`", *place(source)] for part, source in given.items()]
-            else:
-                rows.append([field, "", *place(given)])
-        return table(["part", "name", "in the file", ""], rows)
+        parts = [layout_table(layout)]
+        for pattern, other in layout.variants.items():
+            parts.append(f"Files named `{pattern}`:\n\n{layout_table(other)}")
+        return "\n\n".join(parts)
+
+
+def layout_table(layout: Layout) -> str:
+    """One row per part of a layout that says anything."""
+    rows: list[list[Any]] = []
+    for field, about in type(layout).model_fields.items():
+        given = getattr(layout, field)
+        if field == "variants" or given == about.get_default(call_default_factory=True):
+            continue
+        if isinstance(given, dict):
+            own = [part for part, source in given.items() if part == source]
+            named = {part: source for part, source in given.items() if part not in own or len(own) <= MANY}
+            rows += [[field.rstrip("s"), f"`{part}`", *place(source)] for part, source in named.items()]
+            if len(own) > MANY:
+                rows.append([field, f"{len(own)}, each", "under its own name", ""])
+        else:
+            rows.append([field, "", *place(given)])
+    return table(["part", "name", "in the file", ""], rows)
 
 
 def place(source: Any) -> tuple[str, str]:
     """(key, how it is to be read) of one part of a layout."""
     if not isinstance(source, BaseModel):
-        return f"`{source}`", ""
-    content = source.model_dump(exclude_defaults=True)
-    key, order = content.pop("key", None), content.pop("order", None)
-    words = [order] if order else []
-    words += [f"{k} = {v}" for k, v in content.pop("values", {}).items()] if "key" in type(source).model_fields else []
-    words += [name if v is True else f"{name}: {cell(v)}" for name, v in content.items()]
-    keys = [key] if isinstance(key, str) else key or ()
-    return " or ".join(f"`{k}`" for k in keys), ", ".join(words)
+        return keys(source, " or "), ""
+    words = []
+    for name, given in source.model_dump(exclude_defaults=True, exclude={"key"}).items():
+        if isinstance(given, dict):
+            words.append(", ".join(f"`{k}` = {v}" for k, v in given.items()))
+        elif name == "order":
+            words.append(given)
+        else:
+            words.append(name if given is True else f"{name}: {keys(given)}")
+    return keys(getattr(source, "key", None), " or "), "; ".join(words)
+
+
+def keys(given: Any, between: str = ", ") -> str:
+    """A key of a file, or several."""
+    if given is None:
+        return ""
+    return between.join(f"`{key}`" for key in (given if isinstance(given, list | tuple) else (given,)))
 
 
 class Official(Live):
@@ -174,10 +203,13 @@ class Official(Live):
                 [f"`{f.name}`", list(f.urls), " or ".join(f"{size:,}" for size in f.sha256)] for f in detector.files
             ]
             parts.append(table(["file", "generations", "bytes"], rows))
+        else:
+            parts.append("No public address of its files is known to pidcam.")
         if detector.official_split:
             split = [[part, f"{a:,} to {b - 1:,}"] for part, (a, b) in detector.official_split.items()]
-            parts.append(table(["split", "rows of each class"], split))
-        return "\n\n".join(parts) or "No files of this detector are public."
+            parts.append(table(["official split", "rows of each class"], split))
+        parts.append(f"Split unless you say otherwise: `{detector.split}` (train/valid/test).")
+        return "\n\n".join(parts)
 
 
 class Recipes(Live):
@@ -192,7 +224,9 @@ class RegistryTable(Live):
     """`pidcam list KIND` as a table."""
 
     def markdown(self, name: str) -> str:
-        rows = list_things(name)
+        rows = [
+            {k: v for k, v in row.items() if name != "models" or k in ("name", "title")} for row in list_things(name)
+        ]
         return table(list(rows[0]), [[f"`{row['name']}`", *list(row.values())[1:]] for row in rows])
 
 
@@ -201,7 +235,10 @@ class ModelPage(Live):
 
     def markdown(self, name: str) -> str:
         entry = models[name]
-        parts = [inspect.getdoc(entry.build) or ""]
+        counts = next(row["parameters"] for row in list_things("models") if row["name"] == name)
+        known = {detector: n for detector, n in counts.items() if n is not None}
+        fits = f"Parameters: {cell(known)}." if known else f"Fits {cell(list(counts))}; its size is what grows."
+        parts = [inspect.getdoc(entry.build) or "", fits]
         if entry.options.model_fields:
             parts.append(fields_table(entry.options, "model."))
         if entry.recipe:
