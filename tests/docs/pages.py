@@ -1,8 +1,9 @@
 """The code blocks of the documentation, as the tests run them.
 
 `bash` and `python` blocks are run, in order, in one folder per page that has `examples/data` (cut to a few events).
-A trailing `# exit code 2` says how a command ends. A block whose fence says `file=NAME` is written to that file.
-`console` blocks are for what a test cannot do (install, download): only whether pidcam has such a command is checked.
+A trailing `# exit code 2` says how a command ends; lines `pidcam: ...` in a `text` block must have been printed.
+A block whose fence says `file=NAME` is written to that file. `console` blocks are for what a test cannot do (install,
+download): only whether pidcam has such a command is checked.
 
 In the front matter of a page, `begins_with: store run` asks for `stores/egamma` and the evaluated `runs/egamma-resnet`,
 and `own_process: true` for a fresh interpreter, where a page registers things of its own.

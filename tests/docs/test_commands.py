@@ -74,25 +74,29 @@ def test_page(page: Page, folder: Path) -> None:
         assert done.returncode == 0, done.stderr
         return
     names: dict[str, object] = {"__name__": "__main__"}
+    printed = ""
     for block in page.blocks:
         if block.file:
             Path(block.file).write_text(block.text, encoding="utf-8")
         elif block.language == "python":
             exec(compile(block.text, f"{page.name}.md, line {block.line}", "exec"), names)
         elif block.language == "bash":
-            for command, code in block.commands:
-                run(command, code)
+            printed += "".join(run(command, code) for command, code in block.commands)
+        elif block.language == "text":
+            for line in (line for line in block.text.splitlines() if line.startswith("pidcam: ")):
+                assert line in printed, f"{page.name}.md shows a line that is not what the commands before it print"
 
 
-def run(command: str, code: int) -> None:
-    """A shell command; those of pidcam in this process, where torch is imported once."""
+def run(command: str, code: int) -> str:
+    """What a shell command prints; those of pidcam run in this process, where torch is imported once."""
     words = split(command)
     if words[0] != "pidcam":
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
         assert done.returncode == code, f"{command}\n{done.stderr}"
-        return
+        return done.stdout
     result = CliRunner().invoke(app, quickly(words[1:]), prog_name="pidcam")
     assert result.exit_code == code, f"{command}\n{result.output}"
+    return result.output
 
 
 def quickly(words: list[str]) -> list[str]:
