@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TypeVar
@@ -49,22 +49,25 @@ def run_jobs(
     """
     workers = min(workers or available_cores(), len(pieces))
     with progress(description, sum(map(size, pieces))) as bar:
-        if executor is not None:
-            return _collect(executor, function, pieces, bar, size)
-        if workers <= 1:
+        if executor is None and workers <= 1:
             results = []
             for piece in pieces:
                 results.append(function(piece))
                 bar.advance(size(piece))
             return results
-        # spawn: a forked child would inherit open HDF5 files and the thread pools of numerical libraries
-        context = multiprocessing.get_context("spawn")
-        try:
-            with ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker) as pool:
+        with nullcontext(executor) if executor is not None else worker_pool(workers) as pool:
+            try:
                 return _collect(pool, function, pieces, bar, size)
-        except BrokenProcessPool as error:
-            what = f"{description}: a worker process was killed, perhaps because memory ran out"
-            raise PidcamError(f"{what}; call the same again to go on, with fewer workers") from error
+            except BrokenProcessPool as error:
+                what = f"{description}: a worker process was killed, perhaps because memory ran out"
+                raise PidcamError(f"{what}; call the same again to go on, with fewer workers") from error
+
+
+def worker_pool(workers: int) -> ProcessPoolExecutor:
+    """Processes for several `run_jobs` after each other; they end with the `with` block, and with this process."""
+    # spawn: a forked child would inherit open HDF5 files and the thread pools of numerical libraries
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
 
 
 def _collect(

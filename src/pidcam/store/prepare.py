@@ -6,10 +6,14 @@ how often the work was killed and called again.
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import xxhash
 
@@ -18,14 +22,17 @@ from pidcam.detectors.base import Detector
 from pidcam.errors import DataError, InputError, PidcamError
 from pidcam.files import write_json, writing
 from pidcam.formats.layout import formats
-from pidcam.jobs import run_jobs
+from pidcam.jobs import available_cores, run_jobs, worker_pool
 from pidcam.store.claim import claimed, is_finished
-from pidcam.store.gather import Gather, gather
+from pidcam.store.gather import Gather, Gathered, gather
 from pidcam.store.manifest import NAME, Manifest, Moments, Shard, Source
 from pidcam.store.plan import Plan, PrepareOptions
 from pidcam.store.scan import Piece, Scan, choose_storage, scan
 from pidcam.store.split import Split
 from pidcam.store.store import Store
+
+ENOUGH = 4
+"""Pieces that make one more process worth its start."""
 
 BLOCK = 1 << 16
 BLOCKS = 16
@@ -45,17 +52,22 @@ def prepare_store(
 ) -> Store:
     """Make the store `out` (or finish it, if an earlier call was stopped) and open it.
 
+    `workers` processes (default: as many as the cores and the size of the files make worth while), or an `executor`.
     Raises `ExistsError` if `out` holds something else, `DataError` or `InputError` for bad raw files.
     """
     split = Split.of(options.split, detector.official_split)
     opened = _files(files, detector)
     # where the files lie does not matter, what is in them does
     sources = [source.model_dump(exclude={"path"}) for source, _ in opened]
-    said = (options.model_dump(), detector.schema.model_dump(), detector.layout.model_dump(), sources)
-    request = {"request": xxhash.xxh3_128(repr(said).encode()).hexdigest(), "detector": detector.name}
+    # what was not said is left out, so that an option that comes later makes no other request
+    said = [part.model_dump(mode="json", exclude_defaults=True) for part in (options, detector.schema, detector.layout)]
+    text = json.dumps([*said, sources], sort_keys=True)
+    request = {"request": xxhash.xxh3_128(text.encode()).hexdigest(), "detector": detector.name}
     with claimed(out, request):
         if not is_finished(out):
-            _prepare(detector, opened, out, split, options, workers, executor)
+            workers = workers or min(available_cores(), 1 + sum(s.rows // step for s, step in opened) // ENOUGH)
+            with nullcontext(executor) if executor or workers == 1 else worker_pool(workers) as pool:
+                _prepare(detector, opened, out, split, options, partial(run_jobs, workers=1, executor=pool))
     return Store(out)
 
 
@@ -93,17 +105,15 @@ def _prepare(
     out: Path,
     split: Split,
     options: PrepareOptions,
-    workers: int | None,
-    executor: Executor | None,
+    run: Callable[..., list[Any]],
 ) -> None:
+    """`run` is `run_jobs` on whatever does the work."""
     schema, work = detector.schema, out / "work"
     with writing(out):
         work.mkdir(exist_ok=True)
     storage = choose_storage(Path(files[0][0].path), detector.layout, schema)
     pieces = _pieces(detector, files, work, options, storage)
-    scans: list[Scan] = run_jobs(
-        scan, pieces, description="reading", workers=workers, executor=executor, size=lambda piece: piece.rows
-    )
+    scans: list[Scan] = run(scan, pieces, description="reading", size=lambda piece: piece.rows)
     plan = Plan(scans, schema, split, options)
     plan.require_classes()
 
@@ -114,20 +124,12 @@ def _prepare(
         ]
         for name in split.names
     }
-    done = iter(
-        run_jobs(
-            gather,
-            [task for tasks in gathers.values() for task in tasks],
-            description="writing",
-            workers=workers,
-            executor=executor,
-            size=lambda task: len(task.piece),
-        )
-    )
+    tasks = [task for of_split in gathers.values() for task in of_split]
+    done: Iterator[Gathered] = iter(run(gather, tasks, description="writing", size=lambda task: len(task.piece)))
     shards: dict[str, tuple[Shard, ...]] = {}
     moments: dict[str, Moments] = {}
-    for name, tasks in gathers.items():
-        written = [next(done) for _ in tasks]
+    for name, of_split in gathers.items():
+        written = [next(done) for _ in of_split]
         shards[name] = tuple(w.shard for w in written)
         if name == "train":
             moments = {i.name: Moments.sum([w.moments[i.name] for w in written]) for i in schema.images}
