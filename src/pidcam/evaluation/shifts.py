@@ -112,16 +112,17 @@ def _threshold(image: Picture, value: float, spec: Image, seed: int) -> Picture:
 
 
 def _dead(image: Picture, value: float, spec: Image, seed: int) -> Picture:
-    alive = torch.ones(spec.cells, dtype=torch.bool)
-    order = torch.randperm(spec.cells, generator=torch.Generator().manual_seed(seed))
-    alive[order[: round(value * spec.cells)]] = False
+    shape = tuple(image.shape[2:]) if isinstance(image, Tensor) else image.shape
+    cells = math.prod(shape)
+    alive = torch.ones(cells, dtype=torch.bool)
+    alive[torch.randperm(cells, generator=torch.Generator().manual_seed(seed))[: round(value * cells)]] = False
     if isinstance(image, Tensor):
-        return _keep(image, alive.view(1, *spec.shape).to(image.device))
+        return _keep(image, alive.view(1, *shape).to(image.device))
     place = image.place.cpu()
     if place.is_floating_point():
         place = (place - torch.tensor(spec.low)) / torch.tensor(spec.pitch)
     flat = torch.zeros(len(place), dtype=torch.int64)
-    for axis, length in enumerate(spec.shape):
+    for axis, length in enumerate(shape):
         flat = flat * length + place[:, axis].floor().long().clamp(0, length - 1)
     return _keep(image, alive[flat].to(image.place.device))
 

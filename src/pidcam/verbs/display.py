@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from pidcam.events import EventBatch
 from pidcam.files import atomic_path, write_text
 from pidcam.formats.layout import formats
 from pidcam.predictions import Predictions
-from pidcam.reports.inline import data_address
+from pidcam.reports.event_page import event_page
 from pidcam.reports.style import style
 from pidcam.runs import RunDirectory
 from pidcam.schema import EventSchema
@@ -178,27 +177,8 @@ def _scored(found: Displayed, run: Run) -> Displayed:
 
 def _draw(found: Displayed, out: Path) -> None:
     if out.suffix == ".html":
-        write_text(out, page(found))
+        write_text(out, event_page(found.batch, found.schema, [event.title for event in found.events]))
         return
     figure = found.figure()
     with style(), atomic_path(out) as part:
         figure.savefig(part, format=out.suffix[1:])
-
-
-def page(found: Displayed) -> str:
-    """A page that opens offline: a picture per event under its title."""
-    blocks = []
-    for i, event in enumerate(found.events):
-        single = reports.display(found.batch.take(np.array([i])), found.schema, [event.title])
-        address, width, height = data_address(single)
-        text = html.escape(event.title)
-        blocks.append(f'<figure><img src="{address}" width="{width}" height="{height}" alt="{text}"></figure>')
-    name = html.escape(found.schema.name)
-    css = "body{font-family:sans-serif;margin:1rem auto;max-width:75rem}img{max-width:100%;height:auto}"
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{name}: events</title>'
-    return (
-        f'<!doctype html>\n<html lang="en"><head>{head}<style>{css}</style></head>\n'
-        f"<body><h1>{name}: {len(blocks)} event{'s' * (len(blocks) != 1)}</h1>\n"
-        + "\n".join(blocks)
-        + "\n</body></html>\n"
-    )

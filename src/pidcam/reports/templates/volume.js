@@ -1,0 +1,79 @@
+"use strict";
+// A volume of hits on a canvas: drag or arrow keys turn it, + and - zoom, Home puts it back.
+for (const canvas of document.querySelectorAll("canvas.volume")) {
+  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const place = new Float32Array(bytes(canvas.dataset.place).buffer);
+  const step = bytes(canvas.dataset.step), colours = bytes(canvas.dataset.colours);
+  const half = JSON.parse(canvas.dataset.half), names = JSON.parse(canvas.dataset.axes);
+  const start = { turn: -0.6, tilt: 0.5, zoom: 1 };
+  let view = { ...start };
+  const corners = [0, 1, 2, 3, 4, 5, 6, 7].map((k) => [k & 1, (k >> 1) & 1, (k >> 2) & 1].map((b, i) => (2 * b - 1) * half[i]));
+
+  const draw = () => {
+    const pen = canvas.getContext("2d"), { width, height } = canvas;
+    const scale = 0.48 * Math.min(width, height) * view.zoom;
+    const [s, c, u, v] = [Math.sin(view.turn), Math.cos(view.turn), Math.sin(view.tilt), Math.cos(view.tilt)];
+    // the last axis points up; depth grows away from the eye
+    const project = (x, y, z) => {
+      const right = c * x - s * y, back = s * x + c * y;
+      return [width / 2 + scale * right, height / 2 - scale * (v * z + u * back), v * back - u * z];
+    };
+    pen.fillStyle = "#fff";
+    pen.fillRect(0, 0, width, height);
+    pen.strokeStyle = "#b5b9bd";
+    const at = corners.map((p) => project(...p));
+    for (let k = 0; k < 8; k++) {
+      for (const bit of [1, 2, 4]) {
+        if (k & bit) continue;
+        pen.beginPath();
+        pen.moveTo(at[k][0], at[k][1]);
+        pen.lineTo(at[k | bit][0], at[k | bit][1]);
+        pen.stroke();
+      }
+    }
+    pen.fillStyle = "#1a1a1a";
+    pen.font = `${Math.round(height / 32)}px sans-serif`;
+    pen.textAlign = "center";
+    names.forEach((name, i) => {
+      const middle = [0, 1, 2].map((j) => (j === i ? 0 : -half[j] * 1.08));
+      const [x, y] = project(...middle);
+      pen.fillText(name, x, y);
+    });
+    const seen = [];
+    for (let i = 0; i < step.length; i++) seen.push([...project(place[3 * i], place[3 * i + 1], place[3 * i + 2]), step[i]]);
+    seen.sort((a, b) => b[2] - a[2]);
+    for (const [x, y, , k] of seen) {
+      const size = height * (0.004 + 0.01 * (k / 255)) * Math.sqrt(view.zoom);
+      pen.fillStyle = `rgb(${colours[3 * k]},${colours[3 * k + 1]},${colours[3 * k + 2]})`;
+      pen.fillRect(x - size / 2, y - size / 2, size, size);
+    }
+  };
+
+  const turn = (dx, dy) => {
+    view.turn += dx;
+    view.tilt = Math.max(-1.57, Math.min(1.57, view.tilt + dy));
+    draw();
+  };
+  const zoom = (factor) => {
+    view.zoom = Math.max(0.3, Math.min(20, view.zoom * factor));
+    draw();
+  };
+  canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
+  canvas.addEventListener("pointermove", (event) => {
+    if (event.buttons) turn(event.movementX / 120, event.movementY / 120);
+  });
+  canvas.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    zoom(event.deltaY < 0 ? 1.1 : 1 / 1.1);
+  }, { passive: false });
+  canvas.addEventListener("keydown", (event) => {
+    const move = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] }[event.key];
+    if (move) turn(...move);
+    else if (event.key === "+" || event.key === "-") zoom(event.key === "+" ? 1.2 : 1 / 1.2);
+    else if (event.key === "Home") { view = { ...start }; draw(); }
+    else return;
+    event.preventDefault();
+  });
+  canvas.hidden = false;
+  draw();
+}
