@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir  # type: ignore[import-untyped]
-from numba import carray, njit, types
+from numba import carray, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from pidcam.store.compiled import compiled
 
 AHEAD = 8
 """Events whose hits are on their way from memory while one is put into its image."""
@@ -48,14 +50,14 @@ _pointer: Any = intrinsic(_to_pointer)
 _prefetch: Any = intrinsic(_to_prefetch)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _prefetch_range(address, first, last, size):  # type: ignore[no-untyped-def]
     """Elements [first, last) of `size` bytes."""
     for place in range(address + first * size, address + last * size, LINE):
         _prefetch(place)
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def pick(address, shard, row, like, out):  # type: ignore[no-untyped-def]
     """`out[k]` = element `row[k]` of the column at `address[shard[k]]`."""
     for k in range(len(row)):
@@ -64,7 +66,7 @@ def pick(address, shard, row, like, out):  # type: ignore[no-untyped-def]
         out[k] = carray(_pointer(address[shard[k]]), row[k] + 1, like.dtype)[row[k]]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def pick_dense(address, shard, row, out):  # type: ignore[no-untyped-def]
     """`out[k]` = event `row[k]` of the dense float32 images at `address[shard[k]]`; out (n, values)."""
     size = out.shape[1]
@@ -74,7 +76,7 @@ def pick_dense(address, shard, row, out):  # type: ignore[no-untyped-def]
             out[k, i] = values[row[k], i]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def hit_ranges(offsets, hits, shard, row, first, last):  # type: ignore[no-untyped-def]
     """Where the hits of every event begin and end in its shard; False if a shard tells nonsense."""
     for k in range(len(row)):
@@ -87,7 +89,7 @@ def hit_ranges(offsets, hits, shard, row, first, last):  # type: ignore[no-untyp
     return True
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def scatter_cells(place, value, shard, first, last, each_channel, like, out):  # type: ignore[no-untyped-def]
     """Dense images of hits on cells; out (n, channels, cells) need not be zero before.
 
@@ -110,7 +112,7 @@ def scatter_cells(place, value, shard, first, last, each_channel, like, out):  #
     return True
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def scatter_points(place, value, shard, first, last, each_channel, low, pitch, shape, out):  # type: ignore[no-untyped-def]
     """Dense images of points: values in one voxel add up, points outside the grid are left out.
 
@@ -137,7 +139,7 @@ def scatter_points(place, value, shard, first, last, each_channel, low, pitch, s
                     image[channel, cell] += values[hit, channel]
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def copy_hits(address, shard, first, last, like, out):  # type: ignore[no-untyped-def]
     """Rows [first, last) of each event's (hits, width) array end to end into `out` (hits, width)."""
     width = out.shape[1]

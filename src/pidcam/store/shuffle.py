@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import xxhash
-from numba import njit
+
+from pidcam.store.compiled import compiled
 
 Key = int | str
 
@@ -23,7 +24,7 @@ def permutation(n: int, *key: Key) -> np.ndarray:
     return order
 
 
-@njit(nogil=True, cache=True)
+@compiled
 def _shuffle(order, words):  # type: ignore[no-untyped-def]
     """Fisher and Yates's shuffle; a word w picks one of b places as w b / 2^64 (Lemire, arXiv:1805.10941)."""
     half, low = np.uint64(32), np.uint64(0xFFFFFFFF)
