@@ -63,3 +63,26 @@ def test_bad_input_is_one_line(evaluated, copy, tmp_path):
         with pytest.raises(InputError) as error:
             pidcam.compare(paths)
         assert str(error.value) == line
+
+
+def test_a_report_of_several_runs_compares_them(evaluated, tmp_path):
+    page = pidcam.report(list(evaluated.values()), out=tmp_path / "page.html").read_text(encoding="utf-8")
+    c = pidcam.compare(list(evaluated.values())).rows[1].paired.auc
+    assert f"Test AUC of bdt minus mlp: {c.difference:+.4f} ± {c.error:.4f} (paired DeLong on the same events" in page
+    assert "working points: electron: fewer than 100 background events pass at " in page
+    other = pidcam.report(list(evaluated.values()), out=tmp_path / "other.html", reference="bdt")
+    assert "Test AUC of mlp minus bdt: " in other.read_text(encoding="utf-8")
+
+
+def test_a_report_of_seeds_gives_mean_and_spread(evaluated, copy, tmp_path):
+    page = pidcam.report([evaluated["mlp"], copy("mlp")], out=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "differ in the seed alone: mean test AUC " in page
+    assert "spread over seeds 0.0000, statistical error " in page
+
+
+def test_a_report_of_runs_that_cannot_be_compared_says_why(evaluated, copy, tmp_path):
+    other = copy("bdt")
+    table = Predictions.load(other / "predictions" / "test.parquet")
+    table.take(slice(0, 30)).save(other / "predictions" / "test.parquet")
+    page = pidcam.report([evaluated["mlp"], other], out=tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "Not compared: bdt: holds 30 events, the reference 40: not the same sample" in page

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from pidcam import reports
-from pidcam.analysis import AucComparison
 from pidcam.config import load_yaml
 from pidcam.errors import InputError, MismatchError
 from pidcam.files import read_json, write_text
@@ -19,6 +18,7 @@ from pidcam.reports.explore import EventSample, choose_events
 from pidcam.reports.page import DataView, RunView, render_page
 from pidcam.runs import RunDirectory
 from pidcam.store.store import Store
+from pidcam.verbs.compare import compare
 
 _VERSIONS = ("pidcam", "python", "packages", "machine", "git_commit", "created", "device", "precision", "state")
 
@@ -27,13 +27,13 @@ def report(
     runs: Path | str | Sequence[Path | str],
     *,
     out: Path | str | None = None,
-    comparisons: Mapping[str, AucComparison] | None = None,
     reference: str | None = None,
 ) -> Path:
     """Write one self-contained page about one or several evaluated runs; returns its path.
 
     Default place: `report.html` in the run, or beside several runs. The page is made from the files of the runs alone,
-    and written again whenever it is asked for. `comparisons` are against the run `reference`.
+    and written again whenever it is asked for. Several runs are compared with the first, or with the one called
+    `reference`, as far as they have the same classes and test events.
     """
     paths = [Path(runs)] if isinstance(runs, str | Path) else [Path(r) for r in runs]
     if not paths:
@@ -45,7 +45,7 @@ def report(
     views = [_view(directory) for directory in directories]
     about = directories[0].about
     events = _events(directories[0], views[0].predictions.get("test"))
-    lines = [_comparison_line(name, reference, c) for name, c in (comparisons or {}).items()]
+    lines = _comparison(paths, reference) if len(paths) > 1 else []
     overlay: dict[str, Any] = {}
     tests = {view.name: view.predictions["test"] for view in views if "test" in view.predictions}
     if len(tests) > 1 and len({p.classes for p in tests.values()}) == 1:
@@ -68,10 +68,12 @@ def _view(directory: RunDirectory) -> RunView:
     if not (path / "metrics.json").exists():
         raise InputError("has not been evaluated", where=path, fix=f"run: pidcam evaluate {path}")
     config = (path / "config.yaml").read_text(encoding="utf-8")
+    metrics = read_json(path / "metrics.json")
     tables = {p.stem: Predictions.load(p) for p in sorted((path / "predictions").glob("*.parquet"))}
     return RunView(
         name=path.name,
-        metrics=read_json(path / "metrics.json"),
+        metrics=metrics,
+        warnings=_warnings(metrics),
         history=directory.history,
         figures={p.stem: p for p in sorted((path / "figures").glob("*.png"))},
         config_yaml=config,
@@ -119,8 +121,30 @@ def _data(about: Mapping[str, Any]) -> DataView:
     )
 
 
-def _comparison_line(name: str, reference: str | None, c: AucComparison) -> str:
-    return (
-        f"Test AUC of {name} minus {reference or 'the reference'}: {c.difference:+.4f} ± {c.error:.4f} "
-        f"(paired DeLong on the same events, z = {c.z:+.1f}, p = {c.p_value:.2g})"
-    )
+def _warnings(metrics: Mapping[str, Any]) -> list[str]:
+    """What the evaluation could not make; gaps in bins are seen in their figure."""
+    found = metrics.get("warnings", {}).items()
+    return [f"{place.replace('_', ' ')}: {line}" for place, lines in found if place[:3] != "by " for line in lines]
+
+
+def _comparison(paths: Sequence[Path], reference: str | None) -> list[str]:
+    """A sentence for each run against the reference, and for each group of runs that differ in the seed alone."""
+    try:
+        result = compare(paths, reference=reference)
+    except InputError as error:
+        say(f"no comparison: {error}")
+        return [f"Not compared: {error}"]
+    sentences = []
+    for row in result.rows:
+        if row.paired and (c := row.paired.auc):
+            sentences.append(
+                f"Test AUC of {row.name} minus {result.reference}: {c.difference:+.4f} ± {c.error:.4f} "
+                f"(paired DeLong on the same events, z = {c.z:+.1f}, p = {c.p_value:.2g})"
+            )
+    for group in result.seeds:
+        if auc := group.auc:
+            sentences.append(
+                f"{', '.join(group.runs)} differ in the seed alone: mean test AUC {auc.mean:.4f} ± "
+                f"{auc.error_of_mean:.4f}, spread over seeds {auc.spread:.4f}, statistical error {auc.statistical:.4f}"
+            )
+    return sentences

@@ -76,12 +76,12 @@ def run(
         fitted = train(store.path, out, config=config, set=set, quick=quick)
         metrics[model.name] = fitted.metrics if (out / "metrics.json").exists() else evaluate(fitted)
         done.append(fitted)
-    comparisons = _against_reference({m.name: r.path for m, r in zip(chosen, done, strict=True)}, said.reference)
+    paths = {m.name: r.path for m, r in zip(chosen, done, strict=True)}
+    comparisons = _against_reference(paths, said.reference)
     page = report(
         [r.path for r in done],
         out=Path(runs) / f"{said.name}{suffix}.html",
-        comparisons=comparisons,
-        reference=said.reference,
+        reference=paths[said.reference].resolve().name if said.reference in paths else None,
     )
     return RecipeResult(said, store, done, metrics, comparisons, page)
 
