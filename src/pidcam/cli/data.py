@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pidcam.cli.options import Files, Out, Quick, Shown
+from pidcam.cli.options import Out, Quick, Shown
 from pidcam.cli.shell import verb
 
 commands = typer.Typer()
@@ -113,12 +113,18 @@ def download_command(
 @commands.command("prepare")
 @verb
 def prepare_command(
-    detector: Annotated[str, typer.Argument(help="Name of the detector (see: pidcam list detectors).")],
-    files: Files,
+    detector: Annotated[str, typer.Argument(help="Name of a detector (see: pidcam list detectors), or a card.")],
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Raw files, in any order. [default: the card's]", show_default=False)
+    ] = None,
     out: Out = None,
     split: Annotated[
-        str, typer.Option(help="Fractions of train/valid/test, stratified by class; or official.")
-    ] = "0.8/0.1/0.1",
+        str | None,
+        typer.Option(
+            help="Fractions of train/valid/test, stratified by class; or official. [default: the detector's]",
+            show_default=False,
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of split and shuffle.")] = 0,
     keep_empty: Annotated[bool, typer.Option("--keep-empty", help="Keep events without a hit.")] = False,
     keep_duplicates: Annotated[
@@ -141,14 +147,12 @@ def prepare_command(
     from pidcam.verbs.prepare import prepare
 
     options: dict[str, Any] = {
-        "split": split,
         "seed": seed,
         "keep_empty": keep_empty,
         "keep_duplicates": keep_duplicates,
         "drop_bad": drop_bad,
         "allow_one_class": allow_one_class,
     }
-    if limit is not None:
-        options["limit"] = limit
-    store = prepare(detector, files, out or Path("stores") / detector, workers=workers, quick=quick, **options)
+    options |= {name: value for name, value in (("split", split), ("limit", limit)) if value is not None}
+    store = prepare(detector, files or (), out, workers=workers, quick=quick, **options)
     return {"store": str(store.path), **store.manifest.model_dump(mode="json")}, lambda: show_store(store)

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-Files = Annotated[list[Path], typer.Argument(help="Raw files, in any order.", show_default=False)]
 Out = Annotated[Path | None, typer.Option("--out", "-o", help="Where to write.", show_default=False)]
 Quick = Annotated[bool, typer.Option("--quick", help="Few examples and epochs: a smoke run.")]
 Assignments = Annotated[

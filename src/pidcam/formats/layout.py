@@ -194,6 +194,13 @@ class Format(Protocol):
 
 
 @runtime_checkable
+class FolderFormat(Format, Protocol):
+    """A format of which a whole folder may be one raw file."""
+
+    folders: bool
+
+
+@runtime_checkable
 class WritableFormat(Format, Protocol):
     """A format that pidcam can also write: detectors are simulated into their official layout."""
 
@@ -201,6 +208,12 @@ class WritableFormat(Format, Protocol):
 
 
 formats: Registry[Format] = Registry("format", "pidcam.formats")
+
+
+def reads_folders(layout: Layout) -> bool:
+    """Whether a folder may be one raw file."""
+    chosen = formats[layout.format]
+    return isinstance(chosen, FolderFormat) and chosen.folders
 
 
 def open_reader(path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True) -> Reader:

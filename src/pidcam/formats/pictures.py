@@ -26,6 +26,7 @@ class Pictures:
     """The format `pictures`. A raw file is a folder of pictures, in the order of their names, or one file of frames."""
 
     suffixes: tuple[str, ...] = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+    folders = True
 
     def reader(self, path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True) -> Reader:
         """See `EventReader`."""

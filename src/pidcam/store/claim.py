@@ -11,9 +11,8 @@ from filelock import FileLock, Timeout
 
 from pidcam.errors import ExistsError, InputError, OutputError
 from pidcam.files import read_json, write_json, writing
-from pidcam.store.manifest import NAME
+from pidcam.store.manifest import NAME, REQUEST
 
-REQUEST = "request.json"
 LOCK = ".lock"
 
 

@@ -13,9 +13,11 @@ import numpy as np
 from pidcam.config import parse
 from pidcam.errors import DataError, InputError
 from pidcam.files import read_json
+from pidcam.formats.layout import Layout
 from pidcam.schema import EventSchema, Spec
 
 NAME = "manifest.json"
+REQUEST = "request.json"
 LAYOUT = 1
 
 
@@ -64,12 +66,17 @@ class Accounting(Spec):
 
 
 class Manifest(Spec):
-    """See the fields; `storage` says how each image is kept, `fingerprint` identifies the split event by event."""
+    """See the fields.
+
+    `raw_layout` says how raw files of the detector are read, `storage` how each image is kept; `fingerprint` identifies
+    the split event by event.
+    """
 
     layout: Literal[1] = 1
     pidcam: str
     detector: str
     event_schema: EventSchema
+    raw_layout: Layout
     storage: dict[str, Literal["dense", "cells", "points"]]
     sources: tuple[Source, ...]
     split: str
@@ -83,6 +90,11 @@ class Manifest(Spec):
         return sum(s.events for s in self.shards[split])
 
 
+def is_store(path: Path) -> bool:
+    """Whether a folder is a store, finished or not."""
+    return (path / NAME).exists() or (path / REQUEST).exists()
+
+
 def read_manifest(store: Path) -> Manifest:
     """The manifest of the store at `store`; one clear line if there is no complete store of a known layout."""
     if not store.is_dir():
@@ -90,7 +102,7 @@ def read_manifest(store: Path) -> Manifest:
             "no such store", where=store, fix="make one with: pidcam prepare DETECTOR FILES... --out STORE"
         )
     if not (store / NAME).exists():
-        started = (store / "request.json").exists()
+        started = (store / REQUEST).exists()
         what = "is an unfinished store" if started else f"is not a store (it has no {NAME})"
         fix = "call the same prepare command again to finish it" if started else "give the folder that prepare wrote"
         raise InputError(what, where=store, fix=fix)

@@ -21,7 +21,8 @@ import pidcam
 from pidcam.detectors.base import Detector
 from pidcam.errors import DataError, InputError, PidcamError
 from pidcam.files import write_json, writing
-from pidcam.formats.layout import formats
+from pidcam.formats.layout import open_reader
+from pidcam.formats.raw import fingerprint
 from pidcam.jobs import available_cores, run_jobs, worker_pool
 from pidcam.store.claim import claimed, is_finished
 from pidcam.store.gather import Gather, Gathered, gather
@@ -33,9 +34,6 @@ from pidcam.store.store import Store
 
 ENOUGH = 4
 """Pieces that make one more process worth its start."""
-
-BLOCK = 1 << 16
-BLOCKS = 16
 
 File = tuple[Source, int]
 """A raw file, and how many of its rows are read at once."""
@@ -81,22 +79,10 @@ def _files(files: Iterable[Path], detector: Detector) -> list[File]:
 
 
 def _open(path: Path, detector: Detector) -> File:
-    with formats[detector.layout.format].reader(path, detector.layout, detector.schema) as reader:
+    with open_reader(path, detector.layout, detector.schema) as reader:
         rows, step = len(reader), reader.step
-    size = path.stat().st_size
-    return Source(name=path.name, path=str(path), rows=rows, bytes=size, fingerprint=_fingerprint(path, size)), step
-
-
-def _fingerprint(path: Path, size: int) -> str:
-    """Hash of the size and of blocks spread from the beginning to the end: a file of many GB takes no longer."""
-    digest = xxhash.xxh3_128(str(size).encode())
-    with open(path, "rb") as file:
-        for number in range(BLOCKS):
-            start = max(number * BLOCK, (size - BLOCK) * number // (BLOCKS - 1))
-            if start < size:
-                file.seek(start)
-                digest.update(file.read(BLOCK))
-    return digest.hexdigest()
+    size, digest = fingerprint(path)
+    return Source(name=path.name, path=str(path), rows=rows, bytes=size, fingerprint=digest), step
 
 
 def _prepare(
@@ -137,6 +123,7 @@ def _prepare(
         pidcam=pidcam.__version__,
         detector=detector.name,
         event_schema=schema,
+        raw_layout=detector.layout,
         storage=storage,
         sources=tuple(source for source, _ in files),
         split=split.text,

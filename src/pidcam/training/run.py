@@ -14,6 +14,7 @@ from pidcam.config import load_yaml, parse
 from pidcam.errors import DataError, InputError
 from pidcam.events import EventBatch
 from pidcam.files import read_json
+from pidcam.formats.layout import Layout
 from pidcam.models.base import Model
 from pidcam.predictions import Predictions
 from pidcam.runs import RunDirectory
@@ -79,6 +80,11 @@ class Run:
     @property
     def about(self) -> dict[str, Any]:
         return self.directory.about
+
+    @property
+    def raw_layout(self) -> Layout:
+        """How the raw files look that the run scores: those of its training."""
+        return parse(Layout, self.about.get("raw_layout", {}), where=self.path / "run.json")
 
     @property
     def history(self) -> list[dict[str, Any]]:

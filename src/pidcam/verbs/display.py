@@ -9,19 +9,20 @@ from typing import Any
 import numpy as np
 
 from pidcam import reports
+from pidcam.cards import find_detector
 from pidcam.config import load_yaml, parse
-from pidcam.detectors.base import detectors
 from pidcam.errors import InputError
 from pidcam.evaluation.choose import EventFacts, choose_rows, confident_mistakes, facts
 from pidcam.evaluation.saliency import stored_events
 from pidcam.events import EventBatch
 from pidcam.files import atomic_path, write_text
-from pidcam.formats.layout import formats
+from pidcam.formats.layout import open_reader
 from pidcam.predictions import Predictions
 from pidcam.reports.event_page import event_page
 from pidcam.reports.style import style
 from pidcam.runs import RunDirectory
 from pidcam.schema import EventSchema
+from pidcam.store.manifest import is_store
 from pidcam.store.store import Store
 from pidcam.training.config import RunConfig
 from pidcam.training.run import Run
@@ -75,7 +76,7 @@ def display(
         found = _of_run(path, wish, split, mistakes)
     elif mistakes:
         raise InputError("only a run knows its mistakes", where=path, fix="give an evaluated run: pidcam display RUN")
-    elif path.is_dir():
+    elif path.is_dir() and (detector is None or is_store(path)):
         found = _of_store(path, wish, split)
     else:
         found = _of_file(path, wish, detector)
@@ -123,9 +124,9 @@ def _of_store(path: Path, wish: _Wish, split: str) -> Displayed:
 
 
 def _of_file(path: Path, wish: _Wish, name: str | None) -> Displayed:
-    known = detectors[name]() if name else recognise(path)
+    known = find_detector(name) if name else recognise(path)
     schema = known.schema
-    with formats[known.layout.format].reader(path, known.layout, schema, truth=False) as reader:
+    with open_reader(path, known.layout, schema, truth=False) as reader:
         if wish.event is not None:
             wish.rows(np.zeros(len(reader)), schema.class_names, path)  # says what is wrong
             batch = reader.read(wish.event, wish.event + 1)

@@ -10,11 +10,12 @@ from typing import Literal
 
 import numpy as np
 
+from pidcam.cards import find_detector
 from pidcam.detectors.base import Detector, detectors
 from pidcam.errors import InputError, MismatchError
 from pidcam.events import EventBatch
 from pidcam.files import atomic_path, require_absent
-from pidcam.formats.layout import Reader, formats
+from pidcam.formats.layout import Reader, formats, open_reader, reads_folders
 from pidcam.formats.raw import read_head
 from pidcam.inspection.facts import EventFacts, Inspection, PartFacts, StoreFacts
 from pidcam.inspection.inspector import Inspector
@@ -22,6 +23,7 @@ from pidcam.inspection.notes import notes
 from pidcam.inspection.run import inspect_run
 from pidcam.progress import progress
 from pidcam.schema import EventSchema
+from pidcam.store.manifest import is_store
 
 Kind = Literal["raw file", "store", "run"]
 
@@ -38,7 +40,8 @@ def inspect(
     of the events. Raises `InputError` or `DataError` for what cannot be read, `ExistsError` if `out` exists.
     """
     chosen = [Path(paths)] if isinstance(paths, str | Path) else [Path(p) for p in paths]
-    kind = _kind_of_all(chosen)
+    known = None if detector is None else find_detector(detector)
+    kind = _kind_of_all(chosen, folders=known is not None and reads_folders(known.layout))
     if out is None:
         return _look(kind, chosen, detector, None)
     if kind == "run":
@@ -61,10 +64,10 @@ def _look(kind: Kind, paths: list[Path], detector: str | None, out: Path | None)
     return found
 
 
-def _kind_of_all(paths: list[Path]) -> Kind:
+def _kind_of_all(paths: list[Path], *, folders: bool) -> Kind:
     if not paths:
         raise InputError("nothing to inspect", fix="give raw files, a store or a run")
-    kinds = [_kind(path) for path in paths]
+    kinds = [_kind(path, folders) for path in paths]
     other = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), None)
     if other is not None:
         what = f"is a {kinds[other]}, but {paths[0]} is a {kinds[0]}"
@@ -74,20 +77,21 @@ def _kind_of_all(paths: list[Path]) -> Kind:
     return kinds[0]
 
 
-def _kind(path: Path) -> Kind:
+def _kind(path: Path, folders: bool) -> Kind:
     if not path.is_dir():
         return "raw file"
     if (path / "run.json").exists():
         return "run"
-    if (path / "manifest.json").exists() or (path / "request.json").exists():
+    if is_store(path):
         return "store"
+    if folders:
+        return "raw file"
     fix = "name the raw files in it, or a folder that prepare or train wrote"
     raise InputError("is a folder, but neither a store nor a run", where=path, fix=fix)
 
 
 def _require_detector(asked: str | None, found: str, path: Path) -> None:
-    if asked is not None and asked != found:
-        detectors[asked]  # an unknown name is told as such
+    if asked is not None and find_detector(asked).name != found:
         raise MismatchError(f"is of detector '{found}', not '{asked}'", where=path, fix="leave out --detector")
 
 
@@ -99,7 +103,7 @@ def recognise(path: Path) -> Detector:
     fits, faults = {}, []
     for name, candidate in alike.items():
         try:
-            formats[candidate.layout.format].reader(path, candidate.layout, candidate.schema, truth=False)
+            open_reader(path, candidate.layout, candidate.schema, truth=False)
             fits[name] = candidate
         except InputError as error:
             faults.append(error)
@@ -115,9 +119,9 @@ def recognise(path: Path) -> Detector:
 
 
 def _raw_files(paths: list[Path], name: str | None, out: Path | None) -> Inspection:
-    detector = detectors[name]() if name else recognise(paths[0])
+    detector = find_detector(name) if name else recognise(paths[0])
     schema, layout = detector.schema, detector.layout
-    readers = [formats[layout.format].reader(p, layout, schema, truth=False) for p in paths]
+    readers = [open_reader(p, layout, schema, truth=False) for p in paths]
     inspector = Inspector(schema, len(paths), sample=out is not None)
     with progress("inspecting", sum(map(len, readers))) as bar:
         for number, (path, reader) in enumerate(zip(paths, readers, strict=True)):

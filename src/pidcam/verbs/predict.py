@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from pidcam.deploy.tables import table_writer
-from pidcam.detectors.base import detectors
 from pidcam.errors import InputError
 from pidcam.events import EventBatch
 from pidcam.files import require_absent
 from pidcam.formats.checks import check_events
-from pidcam.formats.layout import formats
+from pidcam.formats.layout import open_reader, reads_folders
 from pidcam.predictions import Predictions
 from pidcam.progress import progress
 from pidcam.schema import EventSchema
 from pidcam.store.loader import Loader, batch_from_events
+from pidcam.store.manifest import is_store
 from pidcam.store.store import Store
 from pidcam.training.calibration import calibrate, read_temperature
 from pidcam.training.run import BATCH_SIZE, Run
@@ -60,7 +60,8 @@ def predict(
     if not paths:
         raise InputError("nothing to predict", fix="give raw files or a store")
     temperature = read_temperature(run.path) if calibrated else None
-    source = _from_store(run, paths[0]) if paths[0].is_dir() and len(paths) == 1 else _from_files(run, paths, drop_bad)
+    from_store = len(paths) == 1 and paths[0].is_dir() and (is_store(paths[0]) or not reads_folders(run.raw_layout))
+    source = _from_store(run, paths[0]) if from_store else _from_files(run, paths, drop_bad)
     total = next(source)
     assert isinstance(total, int)
     events = dropped = 0
@@ -107,20 +108,19 @@ def _relabelled(batch, table):  # type: ignore[no-untyped-def]
 
 
 def _from_files(run: Run, paths: list[Path], drop_bad: bool) -> Iterator[int | _Part]:
-    detector = detectors[run.about["detector"]]()
-    run.schema.require_same_inputs(detector.schema, where=f"detector '{detector.name}'")
+    schema, layout = run.schema, run.raw_layout
     names = tuple(p.name for p in paths)
-    readers = [formats[detector.layout.format].reader(p, detector.layout, detector.schema, truth=False) for p in paths]
+    readers = [open_reader(p, layout, schema, truth=False) for p in paths]
     yield sum(len(r) for r in readers)
-    table = np.append(run.task.selection.table(detector.schema), -1)
+    table = np.append(run.task.selection.table(schema), -1)
     for number, (path, reader) in enumerate(zip(paths, readers, strict=True)):
         with reader:
             step = max(reader.step, 1)
             step = step * max(1, ROWS // step)
             for start in range(0, len(reader), step):
                 batch = reader.read(start, min(start + step, len(reader)))
-                good = check_events(batch, detector.schema, where=path, drop_bad=drop_bad, truth=False)
-                yield _score(run, batch.take(good), detector.schema, number, names, table, int((~good).sum()))
+                good = check_events(batch, schema, where=path, drop_bad=drop_bad, truth=False)
+                yield _score(run, batch.take(good), schema, number, names, table, int((~good).sum()))
 
 
 def _score(

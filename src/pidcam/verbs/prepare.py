@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pidcam.cards import find_detector, raw_files
 from pidcam.config import parse
-from pidcam.detectors.base import detectors
+from pidcam.detectors.base import Detector
 from pidcam.progress import say
 from pidcam.store.manifest import NAME
 from pidcam.store.plan import PrepareOptions
@@ -18,9 +19,9 @@ QUICK_LIMIT = 500
 
 
 def prepare(
-    detector: str,
-    files: Sequence[Path | str],
-    out: Path | str,
+    detector: Detector | Path | str,
+    files: Sequence[Path | str] = (),
+    out: Path | str | None = None,
     *,
     workers: int | None = None,
     quick: bool = False,
@@ -28,13 +29,17 @@ def prepare(
 ) -> Store:
     """Mix, split and store the raw `files` of `detector` in the folder `out`; returns the opened store.
 
+    `detector` is a name or the path of a card, which may name its files itself; `out` defaults to `stores/<its name>`.
     `options` are those of `PrepareOptions`: split, seed, keep_empty, keep_duplicates, drop_bad, allow_one_class, limit.
     The order of the files does not matter. Called again it finishes what was stopped, or opens what is there. `quick`
     keeps at most 500 events per class.
     """
     if quick:
         options.setdefault("limit", QUICK_LIMIT)
+    found = find_detector(detector)
+    options.setdefault("split", found.split)
     parsed = parse(PrepareOptions, options, where="prepare")
-    if (Path(out) / NAME).exists():
+    out = Path("stores") / found.name if out is None else Path(out)
+    if (out / NAME).exists():
         say(f"{out}: looking whether the store that is there is the one asked for")
-    return prepare_store(detectors[detector](), [Path(f) for f in files], Path(out), parsed, workers=workers)
+    return prepare_store(found, raw_files(detector, files), out, parsed, workers=workers)

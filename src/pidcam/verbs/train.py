@@ -96,6 +96,7 @@ def _claim(directory: RunDirectory, run: Run, store: Store) -> bool:
         **provenance(),
         detector=store.manifest.detector,
         schema=store.schema.model_dump(mode="json"),
+        raw_layout=store.manifest.raw_layout.model_dump(mode="json"),
         classes=list(run.classes),
         files={s.name: s.rows for s in store.manifest.sources},
         accounting=store.manifest.accounting.model_dump(mode="json"),
