@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
@@ -39,6 +38,7 @@ class ImageTable:
 
     def __init__(self, parts: Sequence[Images], image: Image):
         self.image, self.kind = image, type(parts[0])
+        self._channels, self._cells = len(image.channels), image.cells
         if any(type(p) is not self.kind for p in parts):
             raise TypeError(f"image '{image.name}' is stored in several ways")
         if self.kind is Dense:
@@ -54,7 +54,7 @@ class ImageTable:
         self._addresses: tuple[np.ndarray, ...] = tuple(
             _addresses(a) for a in (self._offsets, self._place, self._value)
         )
-        self._each_channel = (0,) * len(image.channels)
+        self._each_channel = (0,) * self._channels
 
     def locate(self, shard: np.ndarray, row: np.ndarray) -> Where:
         """Where events lie in their shards; `DataError` if a shard tells nonsense."""
@@ -66,18 +66,19 @@ class ImageTable:
         return shard, first, last
 
     def dense(self, where: Where, out: np.ndarray) -> None:
-        """Fill `out` (n, channels, *shape) float32, which may hold anything before."""
+        """Fill `out` (n channels cells,) float32, which may hold anything before, with n dense images."""
+        flat = out.reshape(len(where[0]), self._channels, self._cells)
         if self.kind is Dense:
             shard, row = where
-            kernels.pick_dense(self._dense, shard, row, out.reshape(len(out), math.prod(out.shape[1:])))
+            kernels.pick_dense(self._dense, shard, row, flat)
             return
         shard, first, last = where
-        image, each, (_, place, value) = self.image, self._each_channel, self._addresses
-        flat = out.reshape(len(out), len(image.channels), image.cells)
+        _, place, value = self._addresses
         if self.kind is Points:
-            low, pitch, shape = image.low, image.pitch, image.shape
-            kernels.scatter_points(place, value, shard, first, last, each, low, pitch, shape, flat)
-        elif not kernels.scatter_cells(place, value, shard, first, last, each, self._like, flat):
+            grid = self.image
+            low, pitch, shape = grid.low, grid.pitch, grid.shape
+            kernels.scatter_points(place, value, shard, first, last, self._each_channel, low, pitch, shape, flat)
+        elif not kernels.scatter_cells(place, value, shard, first, last, self._each_channel, self._like, flat):
             raise self._damaged()
 
     def sparse(self, where: Where) -> SparseImage:
@@ -90,11 +91,11 @@ class ImageTable:
         offsets = np.concatenate([[0], np.cumsum(last - first)])
         _, place_at, value_at = self._addresses
         place = np.empty((offsets[-1], len(image.shape) if self.kind is Points else 1), self._like.dtype)
-        value = np.empty((offsets[-1], len(image.channels)), np.float32)
+        value = np.empty((offsets[-1], self._channels), np.float32)
         kernels.copy_hits(place_at, shard, first, last, self._like, place)
         kernels.copy_hits(value_at, shard, first, last, np.empty(0, np.float32), value)
         if self.kind is Cells:
-            if len(place) and place.max() >= image.cells:
+            if len(place) and place.max() >= self._cells:
                 raise self._damaged()
             place = np.stack(np.unravel_index(place[:, 0], image.shape), axis=1)
         return SparseImage(torch.from_numpy(offsets), torch.from_numpy(place), torch.from_numpy(value), image.shape)
@@ -130,8 +131,8 @@ class Assembler:
 
         Scalars are picked for all of them at once, images when their batch is asked for.
         """
-        shard = np.searchsorted(self._edges, events, side="right") - 1
-        row = events - self._edges[shard]
+        shard, row = np.empty(len(events), np.int64), np.empty(len(events), np.int64)
+        kernels.find(self._edges, events, shard, row)
 
         def cut(values: np.ndarray) -> Sequence[torch.Tensor]:
             return torch.from_numpy(values).split(size)
@@ -158,9 +159,9 @@ class Assembler:
         table, where = self._images[name], tuple(w[mine] for w in where)
         if name in self._sparse:
             return table.sparse(where)
-        out = self._buffers[name].take((len(where[0]), *table.image.dense_shape))
-        table.dense(where, out.numpy())
-        return out
+        tensor, memory = self._buffers[name].take((len(where[0]), *table.image.dense_shape))
+        table.dense(where, memory)
+        return tensor
 
 
 def _addresses(arrays: Sequence[np.ndarray]) -> np.ndarray:

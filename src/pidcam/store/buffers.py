@@ -15,16 +15,19 @@ class Buffers:
     def __init__(self, spare: int):
         self._spare = spare
         self._free: list[np.ndarray] = []
+        self._lent: dict[int, tuple[weakref.ref[np.ndarray], np.ndarray]] = {}
 
-    def take(self, shape: tuple[int, ...]) -> torch.Tensor:
-        """A float32 tensor with anything in it, distinct from all others alive."""
+    def take(self, shape: tuple[int, ...]) -> tuple[torch.Tensor, np.ndarray]:
+        """A float32 tensor with anything in it, distinct from all others alive, and its memory as an array."""
         size = math.prod(shape)
         block = self._block(size)
         # the tensor's storage owns `lent`, and numpy arrays made from the tensor own the storage
-        lent = np.ndarray(shape, np.float32, buffer=block)
+        lent = np.ndarray(shape, np.float32, block)
         if self._spare:
-            weakref.finalize(lent, self._give_back, block).atexit = False
-        return torch.from_numpy(lent)
+            # not `weakref.finalize`, which takes as long as all the rest here
+            watch = weakref.ref(lent, self._give_back)
+            self._lent[id(watch)] = watch, block
+        return torch.from_numpy(lent), block[:size]
 
     def _block(self, size: int) -> np.ndarray:
         while self._free:
@@ -33,6 +36,7 @@ class Buffers:
                 return block
         return np.empty(size, np.float32)
 
-    def _give_back(self, block: np.ndarray) -> None:
+    def _give_back(self, watch: weakref.ref[np.ndarray]) -> None:
+        _, block = self._lent.pop(id(watch))
         if len(self._free) < self._spare:
             self._free.append(block)

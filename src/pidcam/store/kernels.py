@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 
 from pidcam.store.compiled import compiled
 
-AHEAD = 8
+AHEAD = 6
 """Events whose hits are on their way from memory while one is put into its image."""
 LINE = 64
 """Bytes that memory sends at once."""
@@ -58,6 +58,20 @@ def _prefetch_range(address, first, last, size):  # type: ignore[no-untyped-def]
 
 
 @compiled
+def find(edges, event, shard, row):  # type: ignore[no-untyped-def]
+    """Where events lie: `event[k]` is number `row[k]` of `shard[k]`, which holds [edges[shard], edges[shard + 1])."""
+    for k in range(len(event)):
+        low, high = 0, len(edges) - 1
+        while high - low > 1:
+            middle = (low + high) >> 1
+            if edges[middle] <= event[k]:
+                low = middle
+            else:
+                high = middle
+        shard[k], row[k] = low, event[k] - edges[low]
+
+
+@compiled
 def pick(address, shard, row, like, out):  # type: ignore[no-untyped-def]
     """`out[k]` = element `row[k]` of the column at `address[shard[k]]`."""
     for k in range(len(row)):
@@ -68,12 +82,13 @@ def pick(address, shard, row, like, out):  # type: ignore[no-untyped-def]
 
 @compiled
 def pick_dense(address, shard, row, out):  # type: ignore[no-untyped-def]
-    """`out[k]` = event `row[k]` of the dense float32 images at `address[shard[k]]`; out (n, values)."""
-    size = out.shape[1]
+    """`out[k]` = event `row[k]` of the dense float32 images at `address[shard[k]]`; out (n, channels, cells)."""
+    _, channels, cells = out.shape
     for k in range(len(row)):
-        values = carray(_pointer(address[shard[k]]), (row[k] + 1, size), np.float32)
-        for i in range(size):  # assigning slices would take seconds longer to compile
-            out[k, i] = values[row[k], i]
+        values = carray(_pointer(address[shard[k]]), (row[k] + 1, channels, cells), np.float32)
+        for channel in range(channels):
+            for cell in range(cells):  # assigning slices would take seconds longer to compile
+                out[k, channel, cell] = values[row[k], channel, cell]
 
 
 @compiled
@@ -105,10 +120,11 @@ def scatter_cells(place, value, shard, first, last, each_channel, like, out):  #
         cell = carray(_pointer(place[shard[k]]), last[k], like.dtype)
         values = carray(_pointer(value[shard[k]]), (last[k], channels), np.float32)
         for hit in range(first[k], last[k]):
-            if cell[hit] >= cells:
+            c = np.int64(cell[hit])  # as an index that needs no conversion
+            if c >= cells:
                 return False
             for channel in range(channels):
-                image[channel, cell[hit]] = values[hit, channel]
+                image[channel, c] = values[hit, channel]
     return True
 
 

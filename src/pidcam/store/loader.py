@@ -108,8 +108,11 @@ class Loader:
         starts = range(number, len(self), self._stride)
         for batches in self._ahead(load, starts) if self.threads else map(load, starts):
             for batch in batches:
-                yield self._finished(batch, epoch, number)
+                if self._changes:
+                    batch = self._finished(batch, epoch, number)
                 number += 1
+                self.cursor = number
+                yield batch
         self.cursor = 0
 
     def _load(self, order: np.ndarray, start: int) -> Iterator[Batch]:
@@ -134,13 +137,13 @@ class Loader:
                 for future in ahead:
                     future.cancel()
 
+    @property
+    def _changes(self) -> bool:
+        return self.change is not None or self.device.type != "cpu"
+
     def _finished(self, batch: Batch, epoch: int, number: int) -> Batch:
-        if batch.device != self.device:
-            batch = batch.to(self.device)
-        if self.change is not None:
-            batch = self.change(batch, _generator(self.seed, epoch, number))
-        self.cursor = number + 1
-        return batch
+        batch = batch.to(self.device)
+        return batch if self.change is None else self.change(batch, _generator(self.seed, epoch, number))
 
 
 def _generator(*key: int) -> torch.Generator:
