@@ -25,6 +25,9 @@ def say(text: str) -> None:
 class Progress:
     """What the work reports to: `advance(n)` and `note(text)`."""
 
+    every = 10.0
+    """Seconds between two lines."""
+
     def __init__(self, description: str, total: float | None):
         self.description, self.total, self.done = description, total, 0.0
         self._text, self._start = "", time.monotonic()
@@ -41,14 +44,35 @@ class Progress:
 
     def _show(self) -> None:
         now = time.monotonic()
-        if _quiet or now - self._last < 10:
+        if _quiet or now - self._last < self.every:
             return
         self._last = now
         left = ""
         if self.total and self.done:
             seconds = (now - self._start) * (self.total / self.done - 1)
             left = f" {100 * self.done / self.total:.0f} %, {_clock(seconds)} left"
-        print(f"{self.description}:{left} {self._text}".rstrip(), file=sys.stderr, flush=True)
+        self._write(f"{self.description}:{left} {self._text}".rstrip())
+
+    def _write(self, line: str) -> None:
+        print(line, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        """The work is over."""
+
+
+class _OneLine(Progress):
+    """For the output of a notebook, where a line can be written over."""
+
+    every = 1.0
+    width = 0
+
+    def _write(self, line: str) -> None:
+        print(f"\r{line:<{self.width}}", end="", file=sys.stderr, flush=True)
+        self.width = len(line)
+
+    def close(self) -> None:
+        if self.width:
+            print(file=sys.stderr, flush=True)
 
 
 class _Bar(Progress):
@@ -70,7 +94,11 @@ def _clock(seconds: float) -> str:
 def progress(description: str, total: float | None = None) -> Iterator[Progress]:
     """`with progress("reading", n) as bar: bar.advance(k)`. Never writes to stdout."""
     if _quiet or not sys.stderr.isatty():
-        yield Progress(description, total)
+        bar = (_OneLine if "ipykernel" in sys.modules else Progress)(description, total)
+        try:
+            yield bar
+        finally:
+            bar.close()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
