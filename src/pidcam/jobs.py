@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, nullcontext
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TypeVar
@@ -77,7 +78,7 @@ def _collect(
     bar: Progress,
     size: Callable[[Piece], float],
 ) -> list[Result]:
-    with _interrupts_ignored(), _script_left_alone(function):
+    with _interrupts_later(), _script_left_alone(function):
         futures: dict[Future[Result], int] = {pool.submit(function, piece): i for i, piece in enumerate(pieces)}
     done: dict[int, Result] = {}
     try:
@@ -93,16 +94,23 @@ def _collect(
 
 
 @contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Workers are born here, and inherit that Ctrl-C is not for them but for the parent, which cancels them."""
-    if threading.current_thread() is not threading.main_thread():
+def _interrupts_later() -> Iterator[None]:
+    """Workers are born here, and inherit that Ctrl-C is not for them; for the parent, which cancels them, it waits."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource_tracker.ensure_running()  # would unblock the signal when it starts with the first worker
+    pressed: list[int] = []
+    # the handler is for other threads, of numerical libraries, which may get the signal although we block it
+    before = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGINT, signal.SIG_DFL if before is None else before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager
