@@ -20,11 +20,23 @@ from pidcam.schema import Spec
 Model = TypeVar("Model", bound=BaseModel)
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML without whole numbers to base 60, which YAML 1.2 dropped: `2:50` is text, and not 170."""
+
+
+def _whole_number(loader: _Loader, node: yaml.ScalarNode) -> int | str:
+    text = str(loader.construct_scalar(node))
+    return text if ":" in text else int(loader.construct_yaml_int(node))
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+
+
 def load_yaml(path: Path | str) -> dict[str, Any]:
     """Read a YAML mapping; errors name file and line."""
     try:
         with reading(path):
-            content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            content = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)  # a SafeLoader
     except FileNotFoundError as error:
         raise InputError("no such file", where=path) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

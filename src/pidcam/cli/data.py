@@ -110,6 +110,23 @@ def download_command(
     return {"files": [str(p) for p in paths]}, show
 
 
+@commands.command("card")
+@verb
+def card_command(
+    files: Annotated[list[Path], typer.Argument(help="Raw files, or folders of pictures.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Card to write. [default: NAME.yaml]", show_default=False)
+    ] = None,
+) -> Shown:
+    """Look at files of your own and draft the card that makes a detector of them."""
+    from pidcam.cli.show import show_card
+    from pidcam.verbs.card import card
+
+    drafted = card(files, out)
+    content = {"card": str(drafted.path), "events": drafted.events, "said": drafted.said}
+    return {**content, "content": drafted.card.model_dump(mode="json")}, lambda: show_card(drafted)
+
+
 @commands.command("prepare")
 @verb
 def prepare_command(

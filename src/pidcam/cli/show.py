@@ -11,6 +11,7 @@ from pidcam.tasks.base import scalar_metrics, split_metrics
 if TYPE_CHECKING:
     from pidcam.store.store import Store
     from pidcam.training.run import Run
+    from pidcam.verbs.card import DraftedCard
     from pidcam.verbs.predict import Predicted
     from pidcam.verbs.run import RecipeResult
 
@@ -28,6 +29,23 @@ def show_store(store: Store) -> None:
         f"{size / 1e6:.1f} MB, images stored as {', '.join(f'{k}: {v}' for k, v in manifest.storage.items())}"
     )
     show_wrote("store", store.path, f"pidcam train {store.path}")
+
+
+def show_card(drafted: DraftedCard) -> None:
+    """What the card says, and what in it was guessed."""
+    said = drafted.card
+    rows: list[list[Any]] = [
+        ["image", name, "x".join(map(str, i.shape)), ", ".join(i.channels)] for name, i in said.images.items()
+    ]
+    rows += [["feature", name, "", c.unit] for name, c in said.features.items()]
+    rows += [["target", name, "", c.unit] for name, c in said.targets.items()]
+    names = said.event_schema().class_names
+    rows += [["classes", len(names), "", ", ".join(names)]] if names else []
+    show_table(["part", "name", "shape", "channels, unit"], rows, title=f"{said.name}: {said.format}")
+    console().print(f"{drafted.events:,} events. Guessed or to be answered (marked with ? in the card):", markup=False)
+    for line in drafted.said:
+        console().print(f"  - {line}", markup=False, soft_wrap=True)
+    show_wrote("card", drafted.path, f"pidcam prepare {drafted.path}")
 
 
 def show_training(run: Run) -> None:

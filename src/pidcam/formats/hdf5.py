@@ -30,7 +30,11 @@ class Hdf5:
 
     def reader(self, path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True) -> Reader:
         """See `EventReader`."""
-        return EventReader(Hdf5File(path), layout, schema, truth=truth)
+        return EventReader(self.raw(path, layout), layout, schema, truth=truth)
+
+    def raw(self, path: Path, layout: Layout) -> RawFile:
+        """See `Hdf5File`."""
+        return Hdf5File(path)
 
     def writer(self, path: Path, layout: Layout, schema: EventSchema) -> Writer:
         """See `Hdf5Writer`."""

@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from pidcam.errors import InputError
 from pidcam.events import EventBatch
+from pidcam.formats.columns import RawFile
 from pidcam.registry import Registry
 from pidcam.schema import EventSchema, Spec
 
@@ -191,6 +192,13 @@ class Format(Protocol):
     suffixes: tuple[str, ...]
 
     def reader(self, path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True) -> Reader: ...
+
+
+@runtime_checkable
+class ColumnarFormat(Format, Protocol):
+    """A format whose files can be looked at without knowing what is in them: so cards are drafted."""
+
+    def raw(self, path: Path, layout: Layout) -> RawFile: ...
 
 
 @runtime_checkable

@@ -35,7 +35,11 @@ class Npz:
 
     def reader(self, path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True) -> Reader:
         """See `EventReader`."""
-        return EventReader(NpzFile(path), layout, schema, truth=truth)
+        return EventReader(self.raw(path, layout), layout, schema, truth=truth)
+
+    def raw(self, path: Path, layout: Layout) -> RawFile:
+        """See `NpzFile`."""
+        return NpzFile(path)
 
 
 formats.add("npz", Npz())

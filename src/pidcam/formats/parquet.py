@@ -29,7 +29,11 @@ class Parquet:
 
     def reader(self, path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True) -> Reader:
         """See `EventReader`."""
-        return EventReader(ParquetFile(path), layout, schema, truth=truth)
+        return EventReader(self.raw(path, layout), layout, schema, truth=truth)
+
+    def raw(self, path: Path, layout: Layout) -> RawFile:
+        """See `ParquetFile`."""
+        return ParquetFile(path)
 
     def writer(self, path: Path, layout: Layout, schema: EventSchema) -> Writer:
         """See `ParquetWriter`."""

@@ -30,7 +30,11 @@ class Pictures:
 
     def reader(self, path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True) -> Reader:
         """See `EventReader`."""
-        return EventReader(PictureFolder(path, self.suffixes), layout, schema, truth=truth)
+        return EventReader(self.raw(path, layout), layout, schema, truth=truth)
+
+    def raw(self, path: Path, layout: Layout) -> RawFile:
+        """See `PictureFolder`."""
+        return PictureFolder(path, self.suffixes)
 
 
 formats.add("pictures", Pictures())

@@ -24,7 +24,11 @@ class Root:
 
     def reader(self, path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True) -> Reader:
         """See `EventReader`. Raises `MissingExtraError` if uproot is not installed."""
-        return EventReader(RootFile(path, layout.of(path).tree), layout, schema, truth=truth)
+        return EventReader(self.raw(path, layout), layout, schema, truth=truth)
+
+    def raw(self, path: Path, layout: Layout) -> RawFile:
+        """See `RootFile`."""
+        return RootFile(path, layout.of(path).tree)
 
 
 formats.add("root", Root())

@@ -28,9 +28,12 @@ class Text:
 
     def reader(self, path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True) -> Reader:
         """See `EventReader`."""
+        return EventReader(self.raw(path, layout), layout, schema, truth=truth)
+
+    def raw(self, path: Path, layout: Layout) -> RawFile:
+        """See `TextFile`."""
         here = layout.of(path)
-        separator = here.rows.separator if here.rows else None
-        return EventReader(TextFile(path, here.text, separator), layout, schema, truth=truth)
+        return TextFile(path, here.text, here.rows.separator if here.rows else None)
 
     def writer(self, path: Path, layout: Layout, schema: EventSchema) -> Writer:
         """See `TextWriter`."""

@@ -1,0 +1,102 @@
+"""What format raw files are of, seen from their first bytes, and how a text file is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from pidcam.errors import InputError, MismatchError
+from pidcam.formats.layout import HitRows, Layout, TextOptions, formats
+from pidcam.formats.raw import read_head
+from pidcam.formats.text_lines import split
+
+MAGIC = {
+    b"\x89HDF": "hdf5",
+    b"PAR1": "parquet",
+    b"root": "root",
+    b"PK\x03\x04": "npz",
+    b"\x93NUMPY": "npz",
+    b"\x89PNG": "pictures",
+    b"II*\x00": "pictures",
+    b"MM\x00*": "pictures",
+    b"\xff\xd8\xff": "pictures",
+}
+
+LINES = 2000
+"""Lines of a text file that are looked at."""
+
+
+def raw_paths(paths: Sequence[Path | str]) -> list[Path]:
+    """The raw files among what a user names: of a folder of folders of pictures, those."""
+    result: list[Path] = []
+    suffixes = formats["pictures"].suffixes
+    for path in map(Path, paths):
+        inside = sorted(p for p in path.iterdir() if not p.name.startswith(".")) if path.is_dir() else []
+        folders = [p for p in inside if p.is_dir()]
+        result += folders if folders and not any(p.suffix.lower() in suffixes for p in inside) else [path]
+    if not result:
+        raise InputError("no raw files were given", fix="give at least one file")
+    return list(dict.fromkeys(result))
+
+
+def format_of(paths: Sequence[Path]) -> str:
+    """The one format of all files. Raises `MismatchError` if they have several, `InputError` for an unreadable file."""
+    found = {path: _format(path) for path in paths}
+    first, kind = next(iter(found.items()))
+    for path, other in found.items():
+        if other != kind:
+            raise MismatchError(f"is of format {other}, but {first} is {kind}", where=path, fix="make a card for each")
+    return kind
+
+
+def _format(path: Path) -> str:
+    if path.is_dir():
+        return "pictures"
+    head = read_head(path)
+    return next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), "text")
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How a text file is cut: into columns, and (where it is) into events by separators."""
+
+    text: TextOptions
+    separator: str | None = None
+
+
+def cut_text(path: Path) -> Cut:
+    """Delimiter, header and separators of a text file, seen from its first lines."""
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        lines = [line.strip() for line, _ in zip(file, range(LINES), strict=False)]
+    start = next((i for i, line in enumerate(lines) if line and not line.startswith("#")), 0)
+    body = lines[start:]
+    data = [line for line in body if line and not line.startswith("#")]
+    delimiter = next((mark for mark in ",;" if data and mark in data[0]), None)
+    options = TextOptions(delimiter=delimiter)
+    header = len(data) > 1 and not any(map(is_number, split(data[0], options)))
+    header = header and any(map(is_number, split(data[1], options)))
+    if len(data) < len([line for line in body if line]):
+        return Cut(TextOptions(delimiter=delimiter), "#")
+    gap = any(not a and b for a, b in pairwise(body))
+    return Cut(TextOptions(delimiter=delimiter, skip=start, header=header), "" if gap else None)
+
+
+def is_number(field: str) -> bool:
+    """Whether a field of a text file is a number."""
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def start_layout(paths: Sequence[Path]) -> Layout:
+    """A layout with which the files open: their format, and how text is cut."""
+    kind = format_of(paths)
+    if kind != "text":
+        return Layout(format=kind)
+    cut = cut_text(paths[0])
+    rows = HitRows(separator=cut.separator) if cut.separator is not None else None
+    return Layout(format="text", text=cut.text, rows=rows)
