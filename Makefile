@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: setup demo test lint docs clean
+.PHONY: setup demo test lint docs notebooks clean
 .DELETE_ON_ERROR:
 
 setup: $(READY)
@@ -26,6 +26,11 @@ test: $(READY) lint
 # the documentation, every page checked, as site/index.html
 docs: $(READY)
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs site
+
+# run the notebooks on all events and keep their outputs
+notebooks: $(READY)
+	rm -rf stores/notebook runs/notebook*
+	$(BIN)/python examples/execute.py
 
 lint: $(READY)
 	$(BIN)/ruff check .
