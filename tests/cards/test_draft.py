@@ -217,3 +217,13 @@ def test_official_files_of_ours_are_seen_through(egamma_files: list[Path], tmp_p
     assert card.label is not None
     assert card.label.key == "y"
     assert card.content_identifies
+
+
+def test_one_hot_labels(tmp_path: Path) -> None:
+    label = np.arange(N) % 3
+    np.savez(tmp_path / "a.npz", image=np.random.default_rng(0).random((N, 8, 8)), truth=np.eye(3)[label])
+    drafted = draft(tmp_path, tmp_path / "a.npz")
+    assert drafted.card.label is not None
+    assert drafted.card.label.one_hot == ("class 0", "class 1", "class 2")
+    store = pidcam.prepare(drafted.path, out=tmp_path / "s", workers=1)
+    assert store.manifest.accounting.read == {f"class {i}": 40 for i in range(3)}

@@ -15,7 +15,7 @@ import pytest
 from pidcam.detectors.base import Detector, detectors
 from pidcam.detectors.clic_lcd import FEATURES
 from pidcam.errors import DataError
-from pidcam.formats.layout import formats, open_reader
+from pidcam.formats.layout import formats, open_reader, open_writer
 from pidcam.store.plan import PrepareOptions
 from pidcam.store.prepare import prepare_store
 
@@ -186,6 +186,30 @@ def test_official_files_become_a_store(name: str, tmp_path: Path) -> None:
             read.append(key(detector.schema.class_names[label], {k: v[i] for k, v in arrays.items()}, detector))
     assert Counter(read) == Counter(key(label, parts, detector) for label, parts in events)
     assert store.schema == detector.schema
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_what_pidcam_writes_is_the_official_layout(name: str, tmp_path: Path) -> None:
+    """As simulators will: the same columns, and the same events when read again."""
+    detector = detectors[name]()
+    (tmp_path / "raw").mkdir()
+    WRITERS[name](tmp_path / "raw", np.random.default_rng(7))
+    for path in sorted(p for p in (tmp_path / "raw").rglob("*") if p.is_file()):
+        new = tmp_path / "new" / path.relative_to(tmp_path / "raw")
+        with open_reader(path, detector.layout, detector.schema) as reader:
+            batch = reader.read(0, len(reader))
+        with open_writer(new, detector.layout, detector.schema) as writer:
+            writer.write(batch.take(np.arange(2)))
+            writer.write(batch.take(np.arange(2, len(batch))))
+        with open_reader(new, detector.layout, detector.schema) as reader:
+            again = reader.read(0, len(reader))
+        assert np.array_equal(again.label, batch.label)
+        for kind in ("features", "targets"):
+            for column, values in getattr(batch, kind).items():
+                assert np.array_equal(getattr(again, kind)[column], values, equal_nan=True), column
+        for image, values in batch.images.items():
+            for part in ("values", "offsets", "place", "value"):
+                assert np.array_equal(getattr(values, part, None), getattr(again.images[image], part, None))
 
 
 @pytest.mark.parametrize("name", WRITERS)

@@ -540,7 +540,29 @@ def test_variants_of_a_layout(tmp_path: Path) -> None:
 
 
 def test_a_layout_survives_json() -> None:
-    how = layout("npz", variants={"a": layout("text", rows=HitRows(separator="#"))}, hits=FLAT)
+    how = layout("npz", variants={"a": layout("text", rows=HitRows(separator="#"))}, hits=FLAT, images={})
     assert Layout.model_validate_json(how.model_dump_json()) == how
     mixed = LabelSource(key=("y", "z"), values={-1: "quark", "two": "gluon"})
     assert LabelSource.model_validate_json(mixed.model_dump_json()) == mixed
+
+
+@pytest.mark.parametrize("kind", WRITERS)
+def test_one_hot_labels(kind: str, path: Path) -> None:
+    rows = np.array([[0, 1], [1, 0], [0, 1], [0, 1], [1, 0]])
+    WRITERS[kind](path, y=rows.tolist() if kind == "parquet" else rows)
+    how = layout(kind, label=LabelSource(key="y", one_hot=("gluon", "quark")))
+    with open_reader(path, how, SCHEMA) as reader:
+        assert reader.read(1, 5).label.tolist() == [1, 0, 0, 1]
+    rows[3] = 1
+    WRITERS[kind](path, y=rows.tolist() if kind == "parquet" else rows)
+    assert line(path, how) == "'y' is (1, 1) in event 3, not one-hot; correct the label"
+    with open_reader(path, how, SCHEMA, truth=False) as reader:
+        assert reader.read(1, 5).label.tolist() == [1, 0, -1, 1]
+    three = layout(kind, label=LabelSource(key="y", one_hot=("gluon", "quark", "quark")))
+    assert line(path, three) == f"'y' has shape (5, 2), expected (events, 3) for the label; {CHECK}"
+
+
+def test_separators_are_of_text_alone(path: Path) -> None:
+    npz(path)
+    how = layout("npz", rows=HitRows(separator=""))
+    assert line(path, how, ConfigError) == "format 'npz' has no separators between events"

@@ -192,6 +192,14 @@ CASES: dict[str, tuple[str, Layout, Callable[[Path, Events], None]]] = {
     "hdf5 lists": ("a.h5", Layout(format="hdf5", hits=LISTS, **SCALARS), lambda p, e: write_hdf5(p, lists(e))),
     "npz dense": ("a.npz", Layout(format="npz", images=DENSE, **SCALARS), lambda p, e: write_npz(p, dense(e))),
     "npz offsets": ("a.npz", Layout(format="npz", hits=FLAT, **SCALARS), lambda p, e: write_npz(p, flat_hits(e))),
+    "npz fortran": (
+        "a.npz", Layout(format="npz", images=DENSE, **SCALARS),
+        lambda p, e: write_npz(p, {k: np.asfortranarray(v) for k, v in dense(e).items()}),
+    ),
+    "npz stored fortran": (
+        "a.npz", Layout(format="npz", images=DENSE, **SCALARS),
+        lambda p, e: np.savez(p, **{k: np.asfortranarray(v) for k, v in dense(e).items()}),
+    ),
     "npz stored": ("a.npz", Layout(format="npz", images=DENSE, **SCALARS), lambda p, e: np.savez(p, **dense(e))),
     "parquet dense": (
         "a.parquet", Layout(format="parquet", images=DENSE, **SCALARS), lambda p, e: write_parquet(p, dense(e))

@@ -170,4 +170,5 @@ class Card(Spec):
     def _classes(self) -> dict[str, tuple[int, ...]]:
         if self.classes or self.label is None:
             return self.classes
-        return dict.fromkeys((*self.label.values.values(), *self.label.files.values()), ())
+        label = self.label
+        return dict.fromkeys((*label.values.values(), *label.one_hot, *label.files.values()), ())

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from pidcam.cards.look import Found, Look
+from pidcam.cards.look import DISTINCT, Found, Look
 from pidcam.cards.names import OWN_ANTIPARTICLE, PARTICLES, PDG, is_label, particle, tail
 
 FEW = 20
@@ -32,11 +32,23 @@ def find_classes(seen: Look) -> Classes | None:
     if named:
         best = sorted(named, key=lambda f: (not PDG.fullmatch(f.key), len(f.seen.distinct or ())))[0]
         return _by_column(best, f"'{best.key}' looks like the label")
+    rows = [f for f in seen.found if _one_hot(f)]
+    if len(rows) == 1:
+        names = [f"class {i}" for i in range(rows[0].column.shape[0])]
+        return Classes({"key": rows[0].key, "one_hot": names}, said=f"'{rows[0].key}' is one-hot", key=rows[0].key)
     by_path = by_folder(seen.paths) or by_file(seen.paths)
     words = [f for f in several if f.text]
     if by_path or len(words) != 1:
         return by_path
     return _by_column(words[0], f"'{words[0].key}' has few different words: it may be the label")
+
+
+def _one_hot(f: Found) -> bool:
+    """Rows of zeros with a one."""
+    shape = f.column.shape
+    if f.text or len(shape) != 1 or not 1 < shape[0] <= DISTINCT or f.seen.distinct != {0.0, 1.0}:
+        return False
+    return f.seen.count - f.seen.zeros == f.seen.count // shape[0]
 
 
 def guess_classes(seen: Look, keys: Collection[str]) -> Classes | None:

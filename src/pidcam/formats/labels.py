@@ -28,7 +28,7 @@ class Labels:
             fix = "give the classes their PDG ids" if source.pdg else None
             raise ConfigError(f"gives the label '{self._said}' no values", where=self._where, fix=fix)
         _require_known(names.values(), schema)
-        self._names = names
+        self._names, self.one_hot = names, len(source.one_hot)
         self.text = any(isinstance(v, str) for v in names)
         if self.text:
             self._values = np.array(sorted(map(str, names)))
@@ -40,7 +40,12 @@ class Labels:
         self.largest = 0.0 if self.text else max(map(abs, ordered))
 
     def number(self, raw: np.ndarray, row: np.ndarray, path: Path) -> np.ndarray:
-        """(n,) int16 class numbers of raw values (n,); `DataError` names file, event and value of the first unknown."""
+        """(n,) int16 class numbers of raw values (n,), or (n, classes) one-hot.
+
+        `DataError` names file, event and value of the first unknown.
+        """
+        if self.one_hot:
+            return self._from_one_hot(raw, row, path)
         if self.text:
             raw = np.array([v.decode() if isinstance(v, bytes) else str(v) for v in raw.tolist()], dtype=str)
         place = np.searchsorted(self._values, raw).clip(max=len(self._values) - 1)
@@ -58,21 +63,32 @@ class Labels:
             )
         return self._numbers[place]
 
+    def _from_one_hot(self, raw: np.ndarray, row: np.ndarray, path: Path) -> np.ndarray:
+        wrong = ((raw != 0) & (raw != 1)).any(axis=1) | (raw.sum(axis=1) != 1)
+        if wrong.any() and self._truth:
+            first = int(wrong.argmax())
+            values = ", ".join(f"{v:g}" for v in raw[first])
+            fix = "correct the label"
+            raise DataError(f"'{self._said}' is ({values}) in event {row[first]}, not one-hot", where=path, fix=fix)
+        return np.where(wrong, np.int16(-1), self._numbers[raw.argmax(axis=1)])
+
     def raw(self, number: np.ndarray) -> np.ndarray:
-        """(n,) raw values of class numbers: numbers float64, or text; the smallest where several mean one class."""
+        """(n,) raw values of class numbers: numbers float64, or text; where several mean one class, the first named."""
         table: list[float | str | None] = [None] * (len(self._classes) + 1)
-        for value, label in zip(self._values[::-1].tolist(), self._numbers[::-1], strict=True):
-            table[label] = value
+        for value, name in reversed(self._names.items()):
+            table[self._classes.index(name)] = str(value) if self.text else float(value)
         values = [table[n] for n in number]  # -1 finds the None at the end
         if None in values:
             label = int(number[values.index(None)])
             name = f"class '{self._classes[label]}'" if label >= 0 else "an event of unknown class"
             raise ConfigError(f"gives the label '{self._said}' no value for {name}", where=self._where)
-        return np.array(values)
+        return np.eye(self.one_hot)[np.array(values, int)] if self.one_hot else np.array(values)
 
 
 def values_of(source: LabelSource, schema: EventSchema) -> dict[int | str, str]:
-    """Raw values to class names: as the layout says, or by the PDG ids of the classes."""
+    """Raw values to class names: as the layout says, or by the PDG ids of the classes; of one-hot rows the column."""
+    if source.one_hot:
+        return dict(enumerate(source.one_hot))
     if not source.pdg:
         return dict(source.values)
     return {pdg: c.name for c in schema.classes for pdg in c.pdg} | dict(source.values)

@@ -67,19 +67,23 @@ class LabelSource(Spec):
     """How the class of an event is found.
 
     key: a column, whose values `values` translates to class names; with `pdg` they are PDG ids, which the classes
-    themselves name. files: patterns of the path's end to class names, for files of one class (`*Electron*`, or
-    `Gamma/*` for a folder). Given both, the column counts where the file has it.
+    themselves name; with `one_hot`, the names in their order, it is a row of zeros with a one. files: patterns of the
+    path's end to class names, for files of one class (`*Electron*`, or `Gamma/*` for a folder). Given both, the column
+    counts where the file has it.
     """
 
     key: Key | None = None
     values: Annotated[dict[int | str, str], BeforeValidator(lambda v: _numbered(v))] = {}
     pdg: bool = False
+    one_hot: tuple[str, ...] = ()
     files: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.key is None and not self.files:
             raise ValueError("a class is found by a key or by files")
+        if sum((bool(self.values), self.pdg and not self.values, bool(self.one_hot))) > 1:
+            raise ValueError("a label is translated by one of values, pdg and one_hot")
         return self
 
 
@@ -137,6 +141,12 @@ class Layout(Spec):
     text: TextOptions = TextOptions()
     rows: HitRows | None = None
     variants: dict[str, Layout] = {}
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if twice := sorted(self.images.keys() & self.hits.keys()):
+            raise ValueError(f"image '{twice[0]}' is given both as a dense one and by hits")
+        return self
 
     def of(self, path: Path) -> Layout:
         """The layout of one file."""

@@ -77,6 +77,15 @@ class Matcher:
             raise self.error(f"'{name}' has {found}, expected {_shape(())} for {use}")
         return name, column
 
+    def rows(self, key: Key, use: str, width: int) -> tuple[str, Column]:
+        """The column of `width` numbers per event."""
+        name, column = self.find(key, use)
+        if column.shape != (width,):
+            raise self.error(
+                f"'{name}' has shape {(column.rows, *column.shape)}, expected {_shape((width,))} for {use}"
+            )
+        return name, column
+
     def hits(self, key: Key, use: str, *, lists: bool) -> tuple[str, Column]:
         """A column of hits: one list per event, or (not `lists`) one number per row."""
         name, column = self.find(key, use)

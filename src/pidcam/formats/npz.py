@@ -137,7 +137,8 @@ class _Array:
         self._header, self._lock = header, Lock()
         self._archive: zipfile.ZipFile | None = None
         self._file: IO[bytes]
-        self._begin, self._whole = header.begin, None
+        self._begin = header.begin
+        self._whole: np.ndarray | None = None
         member = header.member
         if member is None:
             self._file = open(path, "rb")  # noqa: SIM115, closed when it is forgotten
@@ -149,15 +150,17 @@ class _Array:
         else:
             self._archive = zipfile.ZipFile(path)
             self._file = self._archive.open(member)
-        if header.fortran and len(header.shape) > 1:
-            self._whole = self._numbers(0, header.shape[0]).reshape(header.shape[::-1]).T
+        if header.fortran and len(header.shape) > 1:  # rows do not lie together
+            if self._archive is None:
+                self._whole = np.memmap(path, header.dtype, "r", self._begin, header.shape, "F")
+            else:
+                self._whole = self._numbers(0, header.shape[0]).reshape(header.shape[::-1]).T
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop)."""
         with self._lock:
             if self._whole is not None:
-                whole: np.ndarray = self._whole
-                return whole[start:stop]
+                return self._whole[start:stop]
             return self._numbers(start, stop).reshape(-1, *self._header.shape[1:])
 
     def _numbers(self, start: int, stop: int) -> np.ndarray:

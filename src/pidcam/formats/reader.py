@@ -70,7 +70,9 @@ class EventReader:
                 if kind == "target" and name in optional and choose(self._raw, key) is None:
                     continue
                 found[kind, name] = matcher.scalar(key, f"{kind} '{name}'")[0]
-        if self._labels:
+        if self._labels and self._labels.one_hot:
+            found["label", ""] = matcher.rows(self._labels.key, "the label", self._labels.one_hot)[0]
+        elif self._labels:
             found["label", ""] = matcher.scalar(self._labels.key, "the label", text=self._labels.text)[0]
         return found
 
@@ -115,13 +117,21 @@ class EventReader:
         unknown = {target.name: np.full(len(row), np.nan) for target in self._schema.targets}
         label = np.full(len(row), self._class, np.int16)
         if self._labels:
-            label = self._labels.number(column(self._columns["label", ""]), row, self.path)
+            key = self._columns["label", ""]
+            raw = self._rows_of(values[key], key, start, take) if self._labels.one_hot else column(key)
+            label = self._labels.number(raw, row, self.path)
         return EventBatch(images, numbers["feature"], unknown | numbers["target"], label, row)
 
-    def _image(self, image: Image, source: ImageSource, values: Values, take: Take, start: int) -> np.ndarray:
+    def _rows_of(self, values: Values, key: str, start: int, take: Take) -> np.ndarray:
+        """(n, ...) the first row of every event, whether the file has arrays or lists."""
         if isinstance(values, Lists):
-            values = self._uniform(values, self._dense[image.name], math.prod(image.dense_shape), start)
-        raw = take.firsts(values)
+            column = self._raw.column(key)
+            assert column is not None
+            values = self._uniform(values, key, math.prod(column.shape), start)
+        return take.firsts(values)
+
+    def _image(self, image: Image, source: ImageSource, values: Values, take: Take, start: int) -> np.ndarray:
+        raw = self._rows_of(values, self._dense[image.name], start, take)
         n, shape, channels = len(raw), image.shape, len(image.channels)
         if source.order == "channel-last":
             raw = np.moveaxis(raw.reshape(n, *shape, channels), -1, 1)

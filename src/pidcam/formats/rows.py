@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pidcam.errors import DataError
+from pidcam.errors import ConfigError, DataError
 from pidcam.formats.columns import RawFile, element, pick
 from pidcam.formats.layout import Layout
 from pidcam.formats.match import AGAIN, Matcher
@@ -116,8 +116,12 @@ def _with_offsets(raw: RawFile, matcher: Matcher, hits: Sequence[HitColumns], ro
 def _edges(raw: RawFile, layout: Layout, matcher: Matcher, rows: int) -> np.ndarray:
     assert layout.rows is not None
     if layout.rows.event is None:
-        found = raw.edges() if layout.rows.separator is not None else None
-        return np.array([0, rows]) if found is None else found
+        if layout.rows.separator is None:
+            return np.array([0, rows])
+        found = raw.edges()
+        if found is None:
+            raise ConfigError(f"format '{layout.format}' has no separators between events", where=raw.path)
+        return found
     key = matcher.scalar(layout.rows.event, "the number of the event")[0]
     name, number = element(raw, key)
     starts, last = [np.zeros(1, np.int64)], None

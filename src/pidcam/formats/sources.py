@@ -38,7 +38,7 @@ def sources(layout: Layout, schema: EventSchema, *, truth: bool = True) -> Sourc
 
     result = Sources([], [], {}, {})
     for image in schema.images:
-        if image.name in layout.hits and image.name not in layout.images:
+        if image.name in layout.hits:
             result.hits.append((image, layout.hits[image.name]))
             _check_hits(image, layout.hits[image.name], where)
             continue
