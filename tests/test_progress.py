@@ -25,7 +25,8 @@ def test_in_a_notebook_one_line_is_written_over(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_OneLine, "every", 0.0)
-    monkeypatch.setitem(sys.modules, "ipykernel", types.ModuleType("ipykernel"))
+    shell = types.SimpleNamespace(get_ipython=lambda: types.SimpleNamespace(kernel="of a notebook"))
+    monkeypatch.setitem(sys.modules, "IPython", shell)
     with progress("reading", 4) as bar:
         bar.note("a long remark")
         bar.note("short")

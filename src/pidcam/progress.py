@@ -90,11 +90,16 @@ def _clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{seconds:02d}"
 
 
+def _in_notebook() -> bool:
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
+
+
 @contextmanager
 def progress(description: str, total: float | None = None) -> Iterator[Progress]:
     """`with progress("reading", n) as bar: bar.advance(k)`. Never writes to stdout."""
     if _quiet or not sys.stderr.isatty():
-        bar = (_OneLine if "ipykernel" in sys.modules else Progress)(description, total)
+        bar = (_OneLine if _in_notebook() else Progress)(description, total)
         try:
             yield bar
         finally:
