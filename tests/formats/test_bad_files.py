@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import awkward as ak
+import h5py
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -566,3 +567,44 @@ def test_separators_are_of_text_alone(path: Path) -> None:
     npz(path)
     how = layout("npz", rows=HitRows(separator=""))
     assert line(path, how, ConfigError) == "format 'npz' has no separators between events"
+
+
+def damaged(data: bytes, rng: np.random.Generator) -> bytes:
+    """A few bytes overwritten, or the end cut off."""
+    result = bytearray(data)
+    for _ in range(rng.integers(1, 4)):
+        start, size = rng.integers(0, len(result)), rng.integers(1, 30)
+        result[start : start + size] = rng.bytes(min(size, len(result) - start))
+    return bytes(result[: rng.integers(1, len(result))] if rng.random() < 0.3 else result)
+
+
+@pytest.mark.parametrize("kind", [*WRITERS, "hdf5", "text", "pictures"])
+def test_damage_at_random_is_always_one_line(kind: str, tmp_path: Path) -> None:
+    """Or goes unseen, where it hit nothing that matters."""
+    path, rng = tmp_path / "whole", np.random.default_rng(0)
+    how, schema = layout(kind), SCHEMA
+    if kind in WRITERS:
+        WRITERS[kind](path.with_suffix(".npz"), X=X.tolist() if kind == "parquet" else X)
+        path = path.with_suffix(".npz")
+    elif kind == "hdf5":
+        with h5py.File(path, "w") as file:
+            file.create_dataset("X", data=X, compression="gzip")
+            file["pt"], file["y"] = PT, Y
+    elif kind == "text":
+        path.write_text("\n".join(ROWS))
+        how = TEXT
+    else:
+        Picture.fromarray(X[0].astype(np.uint8)).save(path, "png")
+        how, schema = PICTURE, SEEN
+    data = path.read_bytes()
+    told: list[PidcamError] = []
+    for number in range(60):
+        bad = tmp_path / f"bad-{number}"
+        bad.write_bytes(damaged(data, rng))
+        try:
+            with open_reader(bad, how, schema) as reader:
+                reader.read(0, len(reader))
+        except PidcamError as error:
+            told.append(error)
+    assert told
+    assert all(str(error).startswith(f"{tmp_path}/bad-") and "\n" not in str(error) for error in told)

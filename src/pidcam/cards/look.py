@@ -40,7 +40,7 @@ class Seen:
         if not len(values):
             return
         if values.dtype.kind not in "biuf":
-            self._names({v.decode() if isinstance(v, bytes) else str(v) for v in values.tolist()})
+            self._names({v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in values.tolist()})
             return
         finite = values[np.isfinite(values)]
         if len(finite):
@@ -147,7 +147,7 @@ def _add(raw: RawFile, found: Found, column: Column) -> None:
     step = max((4 << 20) // row_bytes, 1)
     first_file = found.first is None and found.scalar
     for start in range(0, most, step):
-        values = raw.read([found.key], start, min(start + step, most))[found.key]
+        values = raw.rows([found.key], start, min(start + step, most))[found.key]
         numbers = values.values if isinstance(values, Lists) else values
         if isinstance(values, Lists):
             found.even = found.even and bool((values.counts == column.shape[0]).all())

@@ -8,8 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pidcam.errors import DataError
-from pidcam.formats.columns import NUMBERS, TEXT, Lists, Values
-from pidcam.formats.match import AGAIN
+from pidcam.formats.columns import AGAIN, NUMBERS, TEXT, Lists, Values
 
 
 def is_list(kind: pa.DataType) -> bool:

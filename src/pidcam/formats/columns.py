@@ -13,6 +13,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from pidcam.errors import DataError
+
+AGAIN = "fetch or write it again"
+
 NUMBERS = "numbers"
 TEXT = "text"
 
@@ -73,6 +77,16 @@ class RawFile(ABC):
     @abstractmethod
     def read(self, keys: Collection[str], start: int, stop: int) -> dict[str, Values]:
         """Rows [start, stop): arrays (n, *shape), or `Lists` where the column has lists of numbers."""
+
+    def rows(self, keys: Collection[str], start: int, stop: int) -> dict[str, Values]:
+        """`read`, and `DataError` if the file holds fewer rows than it says."""
+        values = self.read(keys, start, stop)
+        for key, found in values.items():
+            n = len(found.counts) if isinstance(found, Lists) else len(found)
+            if n != stop - start:
+                what = f"'{key}' has {n} rows where {stop - start} should be, from row {start}"
+                raise DataError(what, where=self.path, fix=AGAIN)
+        return values
 
     def edges(self) -> np.ndarray | None:
         """(events + 1,) first rows of the events, where the file itself separates them; else None."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,11 +12,10 @@ import h5py
 import numpy as np
 
 from pidcam.errors import DataError
-from pidcam.formats.columns import TEXT, Column, Lists, RawFile, Values
+from pidcam.formats.columns import AGAIN, TEXT, Column, Lists, RawFile, Values
 from pidcam.formats.hdf5_file import band, open_file, reason, require_filters
 from pidcam.formats.hdf5_writer import Hdf5Writer
 from pidcam.formats.layout import Layout, Reader, Writer, formats
-from pidcam.formats.match import AGAIN
 from pidcam.formats.reader import EventReader
 from pidcam.schema import EventSchema
 
@@ -84,10 +84,15 @@ class Hdf5File(RawFile):
                 if not item.dtype.names:
                     names.append(name)
 
-        self.handle.file.visititems(visit)
+        with _undamaged(self.path):
+            self.handle.file.visititems(visit)
         return names
 
     def column(self, key: str) -> Column | None:
+        with _undamaged(self.path):
+            return self._look(key)
+
+    def _look(self, key: str) -> Column | None:
         data, field = self._find(key)
         if data is None or (field and field not in (data.dtype.names or ())):
             return None
@@ -134,6 +139,15 @@ class Hdf5File(RawFile):
                 opened.data[name] = _cached(data)
             return opened.data[name], field
         return None, ""
+
+
+@contextmanager
+def _undamaged(path: Path) -> Iterator[None]:
+    """Whatever the library meets in damaged bytes is one line."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise DataError(f"is a damaged HDF5 file ({reason(error)})", where=path, fix=AGAIN) from error
 
 
 def _cached(data: h5py.Dataset) -> h5py.Dataset:

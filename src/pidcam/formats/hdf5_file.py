@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 
 from pidcam.errors import DataError, InputError
-from pidcam.formats.match import AGAIN
+from pidcam.formats.columns import AGAIN
 from pidcam.formats.raw import read_head
 
 

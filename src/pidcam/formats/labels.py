@@ -30,14 +30,10 @@ class Labels:
         _require_known(names.values(), schema)
         self._names, self.one_hot = names, len(source.one_hot)
         self.text = any(isinstance(v, str) for v in names)
-        if self.text:
-            self._values = np.array(sorted(map(str, names)))
-            names = {str(v): name for v, name in names.items()}
-        else:
-            self._values = np.array(sorted(names), np.float64)
-        ordered = self._values.tolist()
+        ordered = sorted(names, key=lambda v: str(v) if self.text else v)
+        self._values = np.array([str(v) for v in ordered]) if self.text else np.array(ordered, np.float64)
         self._numbers = np.array([schema.class_names.index(names[v]) for v in ordered], np.int16)
-        self.largest = 0.0 if self.text else max(map(abs, ordered))
+        self.largest = 0 if self.text else max(abs(int(v)) for v in ordered)
 
     def number(self, raw: np.ndarray, row: np.ndarray, path: Path) -> np.ndarray:
         """(n,) int16 class numbers of raw values (n,), or (n, classes) one-hot.
@@ -47,7 +43,9 @@ class Labels:
         if self.one_hot:
             return self._from_one_hot(raw, row, path)
         if self.text:
-            raw = np.array([v.decode() if isinstance(v, bytes) else str(v) for v in raw.tolist()], dtype=str)
+            raw = np.array(
+                [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in raw.tolist()], dtype=str
+            )
         place = np.searchsorted(self._values, raw).clip(max=len(self._values) - 1)
         wrong = self._values[place] != raw  # true for NaN
         if not self._truth:

@@ -9,8 +9,6 @@ from pidcam.formats.columns import NUMBERS, TEXT, Column, RawFile, element, list
 from pidcam.formats.layout import ImageSource, Key, Order
 from pidcam.schema import Image
 
-AGAIN = "fetch or write it again"
-
 
 def choose(raw: RawFile, key: Key) -> str | None:
     """The first of several keys that the file has, or None."""

@@ -13,9 +13,8 @@ from typing import IO, Any
 import numpy as np
 
 from pidcam.errors import DataError
-from pidcam.formats.columns import NUMBERS, TEXT, Column, RawFile, Values
+from pidcam.formats.columns import AGAIN, NUMBERS, TEXT, Column, RawFile, Values
 from pidcam.formats.layout import Layout, Reader, formats
-from pidcam.formats.match import AGAIN
 from pidcam.formats.memo import remembered
 from pidcam.formats.raw import read_head
 from pidcam.formats.reader import EventReader

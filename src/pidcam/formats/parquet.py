@@ -11,9 +11,8 @@ import pyarrow.parquet as pq
 
 from pidcam.errors import DataError
 from pidcam.formats.arrow_lists import first_shape, holds, is_list, plain, plain_type, to_values
-from pidcam.formats.columns import NUMBERS, Column, RawFile, Values
+from pidcam.formats.columns import AGAIN, NUMBERS, Column, RawFile, Values
 from pidcam.formats.layout import Layout, Reader, Writer, formats
-from pidcam.formats.match import AGAIN
 from pidcam.formats.memo import remembered
 from pidcam.formats.parquet_rows import Cursor
 from pidcam.formats.parquet_writer import ParquetWriter
@@ -58,7 +57,7 @@ class ParquetFile(RawFile):
     def _open(self) -> pq.ParquetFile:
         try:
             return pq.ParquetFile(self.path)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             what = f"is a damaged or truncated Parquet file ({_reason(error)})"
             raise DataError(what, where=self.path, fix=AGAIN) from error
 
@@ -120,7 +119,7 @@ class ParquetFile(RawFile):
         cursor = remembered(self.path, ("cursor", *names), lambda: Cursor(self.path, names))
         try:
             table = cursor.read(start, stop)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             what = f"is damaged in events {start} to {stop - 1} ({_reason(error)})"
             raise DataError(what, where=self.path, fix=AGAIN) from error
         return {key: self._leaf(table, key) for key in keys}

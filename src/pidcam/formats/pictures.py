@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,9 +11,8 @@ from typing import Any
 import numpy as np
 
 from pidcam.errors import DataError, InputError
-from pidcam.formats.columns import Column, RawFile, Values
+from pidcam.formats.columns import AGAIN, Column, RawFile, Values
 from pidcam.formats.layout import Layout, Reader, formats
-from pidcam.formats.match import AGAIN
 from pidcam.formats.memo import remembered
 from pidcam.formats.raw import read_head
 from pidcam.formats.reader import EventReader
@@ -105,12 +105,16 @@ def _opened(path: Path) -> Iterator[Any]:
 
     read_head(path)
     try:
-        with Image.open(path) as picture:
-            yield picture
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of broken tags that do not matter
+            with Image.open(path) as picture:
+                yield picture
+    except InputError:
+        raise
     except UnidentifiedImageError as error:
         fix = "check that it is the right file, or convert it"
         raise DataError("is no picture that can be read", where=path, fix=fix) from error
-    except (OSError, SyntaxError, EOFError) as error:  # what Pillow raises for damaged pictures
+    except Exception as error:  # damaged bytes end in errors of many kinds
         raise DataError(f"is a damaged picture ({error})", where=path, fix=AGAIN) from error
 
 

@@ -11,11 +11,11 @@ import numpy as np
 
 from pidcam.errors import DataError
 from pidcam.events import Dense, EventBatch, Images, Points
-from pidcam.formats.columns import Lists, RawFile, Values, element, pick
+from pidcam.formats.columns import AGAIN, Lists, RawFile, Values, element, pick
 from pidcam.formats.hits import on_grid, require_inside, to_cells
 from pidcam.formats.labels import Labels, class_of_file
 from pidcam.formats.layout import HitsSource, ImageSource, Layout
-from pidcam.formats.match import AGAIN, Matcher, choose
+from pidcam.formats.match import Matcher, choose
 from pidcam.formats.rows import Take, find_rows
 from pidcam.formats.sources import sources
 from pidcam.schema import EventSchema, Image
@@ -96,7 +96,7 @@ class EventReader:
         row = np.arange(start, stop, dtype=np.int64)
         take = self._rows.take(start, stop)
         wanted = {element(self._raw, key)[0] for key in self._keys_of_events()}
-        values = self._raw.read(wanted | {k for h in self._hits.values() for k in h.per_event}, *take.rows)
+        values = self._raw.rows(wanted | {k for h in self._hits.values() for k in h.per_event}, *take.rows)
         images: dict[str, Images] = {}
         for image, dense in self._sources.images:
             images[image.name] = Dense(self._image(image, dense, values[self._dense[image.name]], take, start))
@@ -190,13 +190,13 @@ class EventReader:
 
     def _flat_hits(self, keys: _HitKeys, start: int, stop: int) -> tuple[np.ndarray, dict[str, Values]]:
         assert keys.offsets is not None
-        offsets = _array(self._raw.read([keys.offsets], start, stop + 1)[keys.offsets]).reshape(-1).astype(np.int64)
+        offsets = _array(self._raw.rows([keys.offsets], start, stop + 1)[keys.offsets]).reshape(-1).astype(np.int64)
         if (np.diff(offsets) < 0).any() or offsets[0] < 0 or offsets[-1] > self._rows.hits:
             event = start + int((np.diff(offsets) < 0).argmax())
             what = f"'{keys.offsets}' does not ascend from 0 to the {self._rows.hits} hits in event {event}"
             raise DataError(what, where=self.path, fix=AGAIN)
         names = {element(self._raw, key)[0] for key in keys.all}
-        return offsets - offsets[0], self._raw.read(names, int(offsets[0]), int(offsets[-1]))
+        return offsets - offsets[0], self._raw.rows(names, int(offsets[0]), int(offsets[-1]))
 
     def _equal_counts(self, keys: _HitKeys, values: dict[str, Values], start: int) -> np.ndarray:
         lists = {key: values[key] for key in keys.all}

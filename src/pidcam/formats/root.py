@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from pidcam.errors import DataError, InputError, MissingExtraError, UnknownNameError
-from pidcam.formats.columns import NUMBERS, TEXT, Column, Lists, RawFile, Values, listed
+from pidcam.formats.columns import AGAIN, NUMBERS, TEXT, Column, Lists, RawFile, Values, listed
 from pidcam.formats.layout import Layout, Reader, formats
-from pidcam.formats.match import AGAIN
 from pidcam.formats.raw import read_head
 from pidcam.formats.reader import EventReader
 from pidcam.schema import EventSchema

@@ -9,9 +9,9 @@ from typing import Protocol
 import numpy as np
 
 from pidcam.errors import ConfigError, DataError
-from pidcam.formats.columns import RawFile, element, pick
+from pidcam.formats.columns import AGAIN, RawFile, element, pick
 from pidcam.formats.layout import Layout
-from pidcam.formats.match import AGAIN, Matcher
+from pidcam.formats.match import Matcher
 
 BLOCK = 4 << 20
 """Rows of an event column that are looked at together."""
@@ -104,7 +104,7 @@ def _with_offsets(raw: RawFile, matcher: Matcher, hits: Sequence[HitColumns], ro
         rows = entries - 1
         if rows < 1:
             continue
-        last = int(np.asarray(raw.read([columns.offsets], rows, rows + 1)[columns.offsets]).reshape(-1)[0])
+        last = int(np.asarray(raw.rows([columns.offsets], rows, rows + 1)[columns.offsets]).reshape(-1)[0])
         for key in columns.all:
             if _length(raw, key) != last:
                 what = f"'{key}' has {_length(raw, key)} hits but '{columns.offsets}' ends at {last}"
@@ -126,7 +126,7 @@ def _edges(raw: RawFile, layout: Layout, matcher: Matcher, rows: int) -> np.ndar
     name, number = element(raw, key)
     starts, last = [np.zeros(1, np.int64)], None
     for start in range(0, rows, BLOCK):
-        values = pick(np.asarray(raw.read([name], start, min(start + BLOCK, rows))[name]), number).reshape(-1)
+        values = pick(np.asarray(raw.rows([name], start, min(start + BLOCK, rows))[name]), number).reshape(-1)
         changes = np.flatnonzero(values[1:] != values[:-1]) + 1
         if last is not None and values[0] != last:
             changes = np.concatenate([[0], changes])

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from pidcam.errors import DataError
-from pidcam.formats.columns import TEXT, Column, RawFile, Values
+from pidcam.formats.columns import AGAIN, TEXT, Column, RawFile, Values
 from pidcam.formats.layout import Layout, Reader, TextOptions, Writer, formats
-from pidcam.formats.match import AGAIN
 from pidcam.formats.memo import remembered
 from pidcam.formats.raw import read_head
 from pidcam.formats.reader import EventReader
@@ -156,7 +155,12 @@ class TextFile(RawFile):
         with open(self.path, "rb") as file:
             file.seek(int(self._lines.places[start // EVERY]))
             rows = (line for line in file if not line.isspace() and not (mark and line.startswith(mark)))
-            return b"".join(islice(rows, start % EVERY, start % EVERY + stop - start)).decode().splitlines()
+            lines = [line.rstrip(b"\r\n") for line in islice(rows, start % EVERY, start % EVERY + stop - start)]
+        try:
+            return [line.decode() for line in lines]
+        except UnicodeDecodeError as error:
+            what = f"is no text file (it is not UTF-8) in rows {start} to {stop - 1}"
+            raise DataError(what, where=self.path, fix=AGAIN) from error
 
 
 def _is_number(field: str) -> bool:

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from pidcam.errors import DataError
+from pidcam.formats.columns import AGAIN
 from pidcam.formats.layout import TextOptions
-from pidcam.formats.match import AGAIN
 
 BOM = b"\xef\xbb\xbf"
 EVERY = 1024
