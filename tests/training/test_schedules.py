@@ -70,7 +70,7 @@ def test_cosine_rises_linearly_and_falls_to_the_minimum():
     assert rates[10] == max(rates) == pytest.approx(1e-3)
     assert rates[55] == pytest.approx((1e-3 + 1e-5) / 2)
     assert rates[100] == pytest.approx(1e-5)
-    assert all(a >= b for a, b in itertools.pairwise(rates))
+    assert all(a >= b for a, b in itertools.pairwise(rates[10:]))
 
 
 def keras_adam(gradients, lr, eps, b1=0.9, b2=0.999):

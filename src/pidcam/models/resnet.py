@@ -24,6 +24,21 @@ RECIPE: dict[str, Any] = {
 }
 
 
+class WithCompressed(nn.Module):
+    """(n, channels, ...) -> (n, 2 * channels, ...): every channel x, and asinh(x / scale) beside it.
+
+    Showers have cells of 1 and of 1/1000 of the largest; the logarithm shows the small ones, the linear copy keeps the
+    energy. Odd, and zero stays zero.
+    """
+
+    def __init__(self, scale: float):
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x, torch.asinh(x / self.scale)], dim=1)
+
+
 class Residual(nn.Module):
     """x + conv(relu(norm(conv(x)))), then ReLU (He et al., arXiv:1512.03385); halves the grid where `stride` is 2."""
 
@@ -65,12 +80,17 @@ def resnet(
     widths: Widths = (16, 32, 64),
     blocks: Annotated[int, Field(ge=1)] = 1,
     dropout: Fraction = 0.2,
+    compress: Annotated[float, Field(gt=0)] | None = 0.1,
 ) -> nn.Module:
-    """A residual network with one stage per width, each after the first at half the grid."""
+    """A residual network with one stage per width, each after the first at half the grid.
+
+    `compress`: asinh(x / compress) is seen beside each channel x, for inputs scaled to about one; None: x alone.
+    """
 
     def trunk(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
-        channels = shape[0]
+        channels = shape[0] if compress is None else 2 * shape[0]
         layers: list[nn.Module] = [
+            *([] if compress is None else [WithCompressed(compress)]),
             ChannelsLast(),
             nn.Conv2d(channels, widths[0], 3, padding=1, bias=False),
             nn.BatchNorm2d(widths[0]),
