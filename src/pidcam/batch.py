@@ -32,7 +32,7 @@ class Batch:
 
     images: name -> (n, channels, *shape) float32, or `SparseImage`; features, targets: name -> (n,) float32;
     label: (n,) int64, index into the task's classes, -1 where unknown; weight: (n,) float32; event: (n, 2) int64, the
-    (file, row) every event came from.
+    (file, row) every event came from, (-1, -1) for `padding`.
     """
 
     images: dict[str, Tensor | SparseImage]
@@ -48,6 +48,11 @@ class Batch:
     @property
     def device(self) -> torch.device:
         return self.label.device
+
+    @property
+    def padding(self) -> Tensor:
+        """(n,) True for copies of weight zero, which only give a rank something to do: leave them out of tables."""
+        return self.event[:, 0] < 0
 
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on `device`."""

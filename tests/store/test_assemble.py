@@ -131,4 +131,4 @@ def test_hits_of_a_damaged_shard_are_an_error_and_no_crash(toy: SimpleNamespace,
     raw.images["grid"] = Cells(offsets, place, cells.value)
     assembler = Assembler([raw], toy.schema(), sparse=["grid"] if sparse else [])
     with pytest.raises(DataError, match="the hits of image 'grid' are damaged; prepare the store again"):
-        list(assembler.batches(np.arange(12), np.zeros(12, np.int64), 5))
+        list(assembler.batches(np.arange(12), np.zeros(12, np.int64), [5, 5, 2]))

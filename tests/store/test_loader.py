@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pidcam.batch import Batch, SparseImage
-from pidcam.errors import DataError, UnknownNameError
+from pidcam.errors import ConfigError, DataError, UnknownNameError
 from pidcam.schema import ClassSelection
 from pidcam.store.loader import Loader, batch_from_events
 from pidcam.store.plan import PrepareOptions
@@ -172,6 +172,68 @@ def test_every_epoch_has_its_own_augmentation(store: Store) -> None:
     loader.cursor, loader.epoch = 0, 1
     second = next(iter(loader)).dense("grid")
     assert not torch.equal(first, second)
+
+
+# ranks
+
+
+@given(
+    batch_size=st.integers(4, 40),
+    ranks=st.integers(1, 4),
+    later=st.integers(1, 4),
+    cursor=st.integers(0, 40),
+    limit=st.integers(1, 60),
+    epoch=st.integers(0, 3),
+    threads=st.integers(0, 1),
+)
+@settings(max_examples=40, deadline=None)
+def test_ranks_share_every_batch_also_when_their_number_changes(
+    store: Store, batch_size: int, ranks: int, later: int, cursor: int, limit: int, epoch: int, threads: int
+) -> None:
+    """Stopped after `cursor` steps of `ranks` processes, resumed with `later`: every event once, in the same step."""
+
+    def batches(count: int, start: int) -> list[list[Batch]]:
+        given = []
+        for rank in range(count):
+            loader = Loader(
+                store, "train", shuffle=True, seed=2, batch_size=batch_size, limit=limit, threads=threads,
+                rank=rank, ranks=count,
+            )  # fmt: skip
+            loader.epoch, loader.cursor = epoch, start
+            given.append(list(loader))
+            assert len(given[-1]) == len(loader) - start, "as many steps on every rank"
+        return [list(step) for step in zip(*given, strict=True)]
+
+    alone = batches(1, 0)
+    cursor = min(cursor, len(alone))
+    shared = batches(ranks, 0)[:cursor] + batches(later, cursor)
+    for (whole,), parts in zip(alone, shared, strict=True):
+        real = [part for part in parts if not part.padding.any()]
+        assert torch.equal(torch.cat([part.event for part in real]), whole.event)
+        assert torch.equal(torch.cat([part.dense("grid") for part in real]), whole.dense("grid"))
+        assert max(map(len, real)) - min(map(len, real)) <= 1
+        assert len(real) == len(parts) or len(whole) < len(parts)
+        for part in parts:
+            assert part.weight.sum() == (0 if part.padding.any() else len(part)), "what fills up weighs nothing"
+            assert (part.label >= -1).all()
+            assert len(part) > 0
+
+
+def test_ranks_draw_their_own_augmentation(store: Store) -> None:
+    def drawn(batch: Batch, generator: torch.Generator) -> Batch:
+        return replace(batch, features={"pt": torch.rand(len(batch), generator=generator)})
+
+    one, two = (
+        next(iter(Loader(store, "train", batch_size=8, change=drawn, rank=rank, ranks=2))).features["pt"]
+        for rank in range(2)
+    )
+    assert not torch.equal(one, two)
+
+
+@pytest.mark.parametrize(("rank", "ranks"), [(2, 2), (-1, 2), (0, 9)])
+def test_ranks_that_cannot_be_are_named(store: Store, rank: int, ranks: int) -> None:
+    with pytest.raises(ConfigError, match=f"rank {rank} of {ranks} cannot share batches of 8 events"):
+        Loader(store, "train", batch_size=8, rank=rank, ranks=ranks)
 
 
 # memory

@@ -126,8 +126,8 @@ class Assembler:
         self._weight = Column([s.weight for s in shards], np.float32)
         self._source = (Column([s.file for s in shards], np.int32), Column([s.row for s in shards], np.int64))
 
-    def batches(self, events: np.ndarray, label: np.ndarray, size: int) -> Iterator[Batch]:
-        """Batches of `size`, the last maybe smaller, of `events` (n,) by number; `label` (n,) int64 is theirs.
+    def batches(self, events: np.ndarray, label: np.ndarray, sizes: Sequence[int]) -> Iterator[Batch]:
+        """Batches of `sizes`, which add up to n, of `events` (n,) by number; `label` (n,) int64 is theirs.
 
         Scalars are picked for all of them at once, images when their batch is asked for.
         """
@@ -135,7 +135,7 @@ class Assembler:
         kernels.find(self._edges, events, shard, row)
 
         def cut(values: np.ndarray) -> Sequence[torch.Tensor]:
-            return torch.from_numpy(values).split(size)
+            return torch.from_numpy(values).split(list(sizes))
 
         features = {name: cut(column.pick(shard, row)) for name, column in self._features.items()}
         targets = {name: cut(column.pick(shard, row)) for name, column in self._targets.items()}
@@ -144,8 +144,9 @@ class Assembler:
             column.pick(shard, row, source[:, number])
         labels, weights, sources = cut(label), cut(self._weight.pick(shard, row)), cut(source)
         images = {name: table.locate(shard, row) for name, table in self._images.items()}
+        edges = np.concatenate([[0], np.cumsum(sizes)])
         for i in range(len(labels)):
-            mine = slice(i * size, (i + 1) * size)
+            mine = slice(edges[i], edges[i + 1])
             yield Batch(
                 images={name: self._image(name, where, mine) for name, where in images.items()},
                 features={name: column[i] for name, column in features.items()},
@@ -171,5 +172,5 @@ def _addresses(arrays: Sequence[np.ndarray]) -> np.ndarray:
 def batch_from_events(events: EventBatch, schema: EventSchema) -> Batch:
     """A host batch as a model's `Batch` on the CPU, dense."""
     label = events.label.astype(np.int64)
-    (batch,) = Assembler([events], schema).batches(np.arange(len(events)), label, max(len(events), 1))
+    (batch,) = Assembler([events], schema).batches(np.arange(len(events)), label, [len(events)])
     return batch

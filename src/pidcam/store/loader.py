@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -13,7 +14,7 @@ import numpy as np
 import torch
 
 from pidcam.batch import Batch
-from pidcam.errors import DataError
+from pidcam.errors import ConfigError, DataError
 from pidcam.schema import ClassSelection
 from pidcam.store.assemble import Assembler
 from pidcam.store.assemble import batch_from_events as batch_from_events
@@ -38,6 +39,12 @@ class Loader:
     batches ahead (none: a batch is made when it is asked for; default: one for a GPU, none on a CPU, where a thread
     would take from the model what it gives to the loader).
 
+    rank, ranks: this process and how many share the epoch (`torch.distributed`). `batch_size` is that of all ranks
+    together: a step is one batch of the one order, and each rank gets its part of it, so that ranks see disjoint
+    events, all take `len(loader)` steps, and order and cursor mean the same for any number of ranks. Parts differ by at
+    most one event. A last batch with fewer events than ranks gives those that have none a copy of weight zero
+    (`Batch.padding`). Without `change`, the parts of all ranks are bit for bit the batch of one.
+
     Set `epoch` before iterating; `cursor` is the number of batches of this epoch already handed out, so that setting
     both resumes exactly. The store stays mapped; the memory of a batch is used again once nobody refers to it.
     """
@@ -56,7 +63,12 @@ class Loader:
         change: Change | None = None,
         device: torch.device | str = "cpu",
         threads: int | None = None,
+        rank: int = 0,
+        ranks: int = 1,
     ):
+        if not 0 <= rank < ranks <= batch_size:
+            raise ConfigError(f"rank {rank} of {ranks} cannot share batches of {batch_size} events", where="loader")
+        self.rank, self.ranks = rank, ranks
         self.store, self.schema = store, store.schema
         self.splits = (splits,) if isinstance(splits, str) else tuple(splits)
         self.batch_size, self.shuffle, self.seed, self.device = batch_size, shuffle, seed, torch.device(device)
@@ -76,7 +88,7 @@ class Loader:
         for name in sparse:
             self.schema.image(name)
         dense = [image for image in self.schema.images if image.name not in sparse]
-        size = batch_size * sum(4 * math.prod(image.dense_shape) for image in dense)
+        size = batch_size // ranks * sum(4 * math.prod(image.dense_shape) for image in dense)
         self._stride = max(1, min(STRIDE, STRIDE_BYTES // max(size, 1))) if self.threads else STRIDE
         # with the caller and the next one, or being made and waiting
         spare = 2 + (self.threads + 1) * self._stride * bool(self.threads)
@@ -84,7 +96,7 @@ class Loader:
 
     @property
     def events(self) -> int:
-        """Number of events in an epoch."""
+        """Number of events in an epoch, of all ranks."""
         return len(self._events)
 
     @property
@@ -116,8 +128,18 @@ class Loader:
         self.cursor = 0
 
     def _load(self, order: np.ndarray, start: int) -> Iterator[Batch]:
-        events = order[start * self.batch_size : (start + self._stride) * self.batch_size]
-        return self._assembler.batches(events, self._label[events].astype(np.int64), self.batch_size)
+        parts = [self._part(order, number) for number in range(start, min(start + self._stride, len(self)))]
+        events = np.concatenate([part for part, _ in parts])
+        label = self._label[events].astype(np.int64)
+        batches = self._assembler.batches(events, label, [len(part) for part, _ in parts])
+        for batch, (_, real) in zip(batches, parts, strict=True):
+            yield batch if real else _as_padding(batch)
+
+    def _part(self, order: np.ndarray, number: int) -> tuple[np.ndarray, bool]:
+        """The events of batch `number` that belong to this rank; False if there are none, then one for padding."""
+        whole = order[number * self.batch_size : (number + 1) * self.batch_size]
+        part = whole[self.rank * len(whole) // self.ranks : (self.rank + 1) * len(whole) // self.ranks]
+        return (part, True) if len(part) else (whole[:1], False)
 
     def _ahead(self, load: Callable[[int], Iterator[Batch]], starts: Iterable[int]) -> Iterator[Iterator[Batch]]:
         """What `load` gives for every start, made by threads before it is asked for."""
@@ -143,7 +165,15 @@ class Loader:
 
     def _finished(self, batch: Batch, epoch: int, number: int) -> Batch:
         batch = batch.to(self.device)
-        return batch if self.change is None else self.change(batch, _generator(self.seed, epoch, number))
+        return batch if self.change is None else self.change(batch, self._generator(epoch, number))
+
+    def _generator(self, epoch: int, number: int) -> torch.Generator:
+        """Ranks draw differently: otherwise events at the same place of their parts would be changed alike."""
+        return _generator(self.seed, epoch, number, *([self.rank, self.ranks] if self.ranks > 1 else []))
+
+
+def _as_padding(batch: Batch) -> Batch:
+    return replace(batch, weight=torch.zeros_like(batch.weight), event=torch.full_like(batch.event, -1))
 
 
 def _generator(*key: int) -> torch.Generator:
