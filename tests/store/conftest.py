@@ -6,7 +6,7 @@ Its raw format keeps events as they are (`cells` and `points` too), so the tests
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +19,9 @@ from pidcam.detectors.base import Detector
 from pidcam.events import Cells, Dense, EventBatch, Images, Points
 from pidcam.formats.layout import Layout, formats
 from pidcam.schema import Channel, Column, EventSchema, Image, ParticleClass
+from pidcam.store.plan import PrepareOptions
+from pidcam.store.prepare import prepare_store
+from pidcam.store.store import Store
 
 CLASSES = ("pion", "kaon", "proton")
 
@@ -175,10 +178,39 @@ def content(batch: EventBatch) -> list[Event]:
     return [Event(int(label), tuple(p)) for label, p in zip(batch.label, parts, strict=True)]
 
 
+def prepare(
+    files: Sequence[Path],
+    out: Path,
+    *,
+    schema: Any = None,
+    detector: Any = None,
+    workers: int = 1,
+    executor: Any = None,
+    **options: Any,
+) -> Store:
+    made = detector or toy_detector(schema or toy_schema())
+    return prepare_store(made, files, out, PrepareOptions(**options), workers=workers, executor=executor)
+
+
+def stored(store: Store) -> dict[tuple[str, int], tuple[str, Any]]:
+    """(file, row) -> (split, event); fails if an event is there twice."""
+    found: dict[tuple[str, int], tuple[str, Any]] = {}
+    for split in store.splits:
+        events = store.events(split)
+        for file, row, event in zip(events.file, events.row, content(events), strict=True):
+            place = (store.manifest.sources[file].name, int(row))
+            assert place not in found, f"{place} is stored twice"
+            found[place] = (split, event)
+    return found
+
+
+toy_schema, toy_detector = schema, detector
+
+
 @pytest.fixture(scope="session")
 def toy() -> SimpleNamespace:
     """The functions of this file."""
-    functions = (schema, events, joined, blank, save, load, detector, content)
+    functions = (schema, events, joined, blank, save, load, detector, content, prepare, stored)
     return SimpleNamespace(classes=CLASSES, **{f.__name__: f for f in functions})
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -20,35 +19,7 @@ from hypothesis import strategies as st
 from pidcam.errors import ConfigError, DataError, InputError, MismatchError
 from pidcam.events import Cells, Dense, EventBatch
 from pidcam.store.plan import PrepareOptions
-from pidcam.store.prepare import prepare_store
 from pidcam.store.store import Store
-
-
-def prepare(
-    toy: SimpleNamespace,
-    files: Sequence[Path],
-    out: Path,
-    *,
-    schema: Any = None,
-    detector: Any = None,
-    workers: int = 1,
-    executor: Any = None,
-    **options: Any,
-) -> Store:
-    detector = detector or toy.detector(schema or toy.schema())
-    return prepare_store(detector, files, out, PrepareOptions(**options), workers=workers, executor=executor)
-
-
-def stored(toy: SimpleNamespace, store: Store) -> dict[tuple[str, int], tuple[str, Any]]:
-    """(file, row) -> (split, event); fails if an event is there twice."""
-    found: dict[tuple[str, int], tuple[str, Any]] = {}
-    for split in store.splits:
-        events = store.events(split)
-        for file, row, event in zip(events.file, events.row, toy.content(events), strict=True):
-            place = (store.manifest.sources[file].name, int(row))
-            assert place not in found, f"{place} is stored twice"
-            found[place] = (split, event)
-    return found
 
 
 @st.composite
@@ -126,12 +97,12 @@ def test_every_event_is_stored_once_or_counted(
     beyond = {k: max(0, n - limit) if limit else 0 for k, n in per_class.items()}
     if not left:
         with pytest.raises(DataError, match="no event is left to prepare"):
-            prepare(toy, files, folder / "store", schema=schema, **options)
+            toy.prepare(files, folder / "store", schema=schema, **options)
         assert not (folder / "store").exists()
         return
 
-    store = prepare(toy, files, folder / "store", schema=schema, **options)
-    found = stored(toy, store)
+    store = toy.prepare(files, folder / "store", schema=schema, **options)
+    found = toy.stored(store)
     assert found.keys() <= left
     assert {place: event for place, (_, event) in found.items()} == {place: raw[place] for place in found}
     for label, name in enumerate(toy.classes):
@@ -175,15 +146,15 @@ def test_order_of_files_and_number_of_workers_do_not_matter(
     batches += make(toy, {**sample, "seed": 50})
     files = [toy.save(folder / f"{i}.toy", b, 6 + i) for i, b in enumerate(batches)]
     schema = toy.schema(sample["storage"], sample["identifies"])
-    first = prepare(toy, files, folder / "one", schema=schema, **options)
+    first = toy.prepare(files, folder / "one", schema=schema, **options)
     with ThreadPoolExecutor(3) as pool:
         shuffled = [*reversed(files), files[0]]
-        second = prepare(toy, shuffled, folder / "two", schema=schema, executor=pool, **options)
+        second = toy.prepare(shuffled, folder / "two", schema=schema, executor=pool, **options)
     assert first.manifest == second.manifest
     assert whole(first.path) == whole(second.path)
     # and where the files lie
     shutil.copytree(folder, folder / "copy", ignore=shutil.ignore_patterns("one", "two", "copy"))
-    moved = prepare(toy, [folder / "copy" / f.name for f in files], folder / "three", schema=schema, **options)
+    moved = toy.prepare([folder / "copy" / f.name for f in files], folder / "three", schema=schema, **options)
     assert {k: v for k, v in whole(first.path).items() if k != "manifest.json"} == {
         k: v for k, v in whole(moved.path).items() if k != "manifest.json"
     }
@@ -201,18 +172,18 @@ def test_files_of_one_name_are_told_apart_by_what_is_in_them(toy: SimpleNamespac
         toy.save(tmp_path / "a" / "x.toy", toy.events(30, 1)),
         toy.save(tmp_path / "b" / "x.toy", toy.events(30, 2)),
     )
-    first = prepare(toy, [one, two], tmp_path / "first")
+    first = toy.prepare([one, two], tmp_path / "first")
     one.rename(tmp_path / "c")
     two.rename(one)
     (tmp_path / "c").rename(two)
-    second = prepare(toy, [one, two], tmp_path / "second")
+    second = toy.prepare([one, two], tmp_path / "second")
     assert first.manifest.shards == second.manifest.shards
 
 
 def test_a_file_given_twice_by_two_names_counts_once(toy: SimpleNamespace, tmp_path: Path) -> None:
     raw = toy.save(tmp_path / "raw.toy", toy.events(30))
     (tmp_path / "alias.toy").symlink_to(raw)
-    store = prepare(toy, [raw, tmp_path / "alias.toy", raw], tmp_path / "store")
+    store = toy.prepare([raw, tmp_path / "alias.toy", raw], tmp_path / "store")
     assert sum(store.manifest.accounting.read.values()) == 30
     assert [s.name for s in store.manifest.sources] == ["alias.toy"]
 
@@ -223,7 +194,7 @@ def test_storage_is_as_declared_or_the_smaller(toy: SimpleNamespace, tmp_path: P
             raw = toy.save(tmp_path / f"{occupancy}{kind}.toy", toy.events(40, kind=kind, occupancy=occupancy))
             for storage in ("auto", "dense", "cells"):
                 out = tmp_path / f"{occupancy}{kind}{storage}"
-                store = prepare(toy, [raw], out, schema=toy.schema(storage), keep_empty=True)
+                store = toy.prepare([raw], out, schema=toy.schema(storage), keep_empty=True)
                 expected = smaller if storage == "auto" else storage
                 assert store.manifest.storage == {"grid": expected, "cloud": "points"}
                 assert type(store.events("train").images["grid"]).__name__.lower() == expected
@@ -234,7 +205,7 @@ def test_points_cannot_become_cells(toy: SimpleNamespace, tmp_path: Path) -> Non
     cloud = schema.images[1].model_copy(update={"storage": "cells"})
     raw = toy.save(tmp_path / "raw.toy", toy.events(10))
     with pytest.raises(MismatchError, match="image 'cloud' is read as points and cannot be stored as cells"):
-        prepare(toy, [raw], tmp_path / "store", schema=schema.model_copy(update={"images": (schema.images[0], cloud)}))
+        toy.prepare([raw], tmp_path / "store", schema=schema.model_copy(update={"images": (schema.images[0], cloud)}))
 
 
 # content
@@ -252,7 +223,7 @@ def test_hits_in_another_image_are_another_event(toy: SimpleNamespace, tmp_path:
         batch = replace(events, images={"grid": kind(one), "other": kind(two)}, features={"pt": np.zeros(2)})
         raw = toy.save(tmp_path / "raw.toy", batch)
         out = tmp_path / str(len(list(tmp_path.iterdir())))
-        store = prepare(toy, [raw], out, schema=schema, allow_one_class=True, split="0.5/0.5")
+        store = toy.prepare([raw], out, schema=schema, allow_one_class=True, split="0.5/0.5")
         assert store.manifest.accounting.dropped == {}
 
 
@@ -260,17 +231,17 @@ def test_features_tell_events_apart_and_targets_do_not(toy: SimpleNamespace, tmp
     same = toy.events(1, occupancy=0.9).take(np.zeros(3, int))
     same = replace(same, features={"pt": np.array([1.0, 1.0, 2.0])}, targets={"energy": np.array([1.0, 5.0, 1.0])})
     raw = toy.save(tmp_path / "raw.toy", toy.joined(same))
-    store = prepare(toy, [raw], tmp_path / "store", allow_one_class=True)
+    store = toy.prepare([raw], tmp_path / "store", allow_one_class=True)
     assert sum(store.manifest.accounting.dropped["duplicate"].values()) == 1
 
 
 def test_fingerprints_are_equal_if_and_only_if_the_splits_are(toy: SimpleNamespace, tmp_path: Path) -> None:
     whole = toy.events(60, 3)
     one = toy.save(tmp_path / "whole.toy", whole)
-    stores: dict[str, Store] = {"first": prepare(toy, [one], tmp_path / "first")}
+    stores: dict[str, Store] = {"first": toy.prepare([one], tmp_path / "first")}
 
     def add(name: str, files: list[Path], **options: Any) -> None:
-        stores[name] = prepare(toy, files, tmp_path / f"store-{name}", **options)
+        stores[name] = toy.prepare(files, tmp_path / f"store-{name}", **options)
 
     halves = [toy.joined(whole.take(np.arange(a, a + 30))) for a in (0, 30)]
     # the same events, cut into two files, read in other pieces, stored in other shards
@@ -296,7 +267,7 @@ def test_fingerprints_are_equal_if_and_only_if_the_splits_are(toy: SimpleNamespa
 def test_fractions_are_stratified_within_rounding(toy: SimpleNamespace, tmp_path: Path) -> None:
     sizes = (103, 58, 7)
     raw = [toy.save(tmp_path / f"{k}.toy", toy.events(n, k, label=k, occupancy=0.9)) for k, n in enumerate(sizes)]
-    store = prepare(toy, raw, tmp_path / "store", split="0.7/0.2/0.1")
+    store = toy.prepare(raw, tmp_path / "store", split="0.7/0.2/0.1")
     for k, n in enumerate(sizes):
         for fraction, split in zip((0.7, 0.2, 0.1), ("train", "valid", "test"), strict=True):
             assert abs(store.manifest.accounting.kept[split][toy.classes[k]] - fraction * n) <= 1
@@ -308,8 +279,8 @@ def test_official_ranges_count_raw_events_of_a_class(toy: SimpleNamespace, tmp_p
     raw = toy.save(tmp_path / "raw.toy", whole)
     official = {"train": (0, 50), "valid": (50, 60), "test": (70, 80)}
     detector = toy.detector(toy.schema(), official_split=official)
-    store = prepare(toy, [raw], tmp_path / "store", detector=detector, split="official")
-    found = stored(toy, store)
+    store = toy.prepare([raw], tmp_path / "store", detector=detector, split="official")
+    found = toy.stored(store)
     for label in range(3):
         mine = np.flatnonzero(whole.label == label)
         for split, (start, stop) in official.items():
@@ -324,7 +295,7 @@ def test_a_file_too_short_for_the_official_split_names_the_count(toy: SimpleName
     raw = toy.save(tmp_path / "raw.toy", toy.joined(toy.events(20, label=0), toy.events(12, label=1)))
     detector = toy.detector(toy.schema(), official_split={"train": (0, 10), "test": (10, 20)})
     with pytest.raises(DataError) as error:
-        prepare(toy, [raw], tmp_path / "store", detector=detector, split="official")
+        toy.prepare([raw], tmp_path / "store", detector=detector, split="official")
     assert str(error.value) == (
         "the official split needs 20 events of class 'kaon', the files hold 12; "
         "use --split 0.8/0.1/0.1 for a smaller sample"
@@ -334,7 +305,7 @@ def test_a_file_too_short_for_the_official_split_names_the_count(toy: SimpleName
 def test_a_limit_is_never_exceeded_and_keeps_the_proportions(toy: SimpleNamespace, tmp_path: Path) -> None:
     raw = toy.save(tmp_path / "raw.toy", toy.events(600, occupancy=0.9))
     for limit in (3, 10):
-        kept = prepare(toy, [raw], tmp_path / str(limit), limit=limit).manifest.accounting.kept
+        kept = toy.prepare([raw], tmp_path / str(limit), limit=limit).manifest.accounting.kept
         for name in toy.classes:
             assert sum(counts[name] for counts in kept.values()) == limit
             assert abs(kept["train"][name] - 0.8 * limit) <= 1
@@ -342,12 +313,12 @@ def test_a_limit_is_never_exceeded_and_keeps_the_proportions(toy: SimpleNamespac
 
 def test_events_without_truth_are_kept_and_counted(toy: SimpleNamespace, tmp_path: Path) -> None:
     raw = toy.save(tmp_path / "raw.toy", toy.joined(toy.events(20), toy.events(10, 1, label=-1)))
-    store = prepare(toy, [raw], tmp_path / "store", keep_empty=True)
+    store = toy.prepare([raw], tmp_path / "store", keep_empty=True)
     assert store.manifest.accounting.read["(no class)"] == 10
-    assert sum(e.label == -1 for _, e in stored(toy, store).values()) == 10
+    assert sum(e.label == -1 for _, e in toy.stored(store).values()) == 10
     schema = toy.schema().model_copy(update={"classes": ()})
     raw = toy.save(tmp_path / "nothing.toy", toy.events(10, 1, label=-1))
-    store = prepare(toy, [raw], tmp_path / "regression", schema=schema, keep_empty=True)
+    store = toy.prepare([raw], tmp_path / "regression", schema=schema, keep_empty=True)
     assert store.manifest.accounting.read == {"(no class)": 10}
 
 
@@ -355,9 +326,9 @@ def test_a_class_is_wherever_its_label_says_not_where_its_file_comes(toy: Simple
     """An ancestor numbered classes in the order of the files."""
     for names in (("a", "b"), ("b", "a")):
         raw = [toy.save(tmp_path / f"{n}.toy", toy.events(20, k, label=k)) for k, n in enumerate(names)]
-        store = prepare(toy, raw, tmp_path / f"store-{names[0]}", keep_empty=True)
+        store = toy.prepare(raw, tmp_path / f"store-{names[0]}", keep_empty=True)
         assert store.schema.class_names == toy.classes
-        for (file, _), (_, event) in stored(toy, store).items():
+        for (file, _), (_, event) in toy.stored(store).items():
             assert event.label == names.index(file.removesuffix(".toy"))
 
 
@@ -369,30 +340,33 @@ def test_bad_values_stop_with_file_and_event_unless_dropped(toy: SimpleNamespace
     whole.features["pt"][[11, 17]] = np.inf
     raw = toy.save(tmp_path / "raw.toy", whole)
     with pytest.raises(DataError, match=r"raw\.toy: feature 'pt' is inf in event 11; .* --drop-bad"):
-        prepare(toy, [raw], tmp_path / "store")
+        toy.prepare([raw], tmp_path / "store")
     # the advice can be followed in the same place
-    store = prepare(toy, [raw], tmp_path / "store", drop_bad=True, keep_empty=True)
+    store = toy.prepare([raw], tmp_path / "store", drop_bad=True, keep_empty=True)
     assert sum(store.manifest.accounting.dropped["bad values"].values()) == 2
 
 
 def test_one_class_is_refused_unless_allowed(toy: SimpleNamespace, tmp_path: Path) -> None:
     raw = toy.save(tmp_path / "raw.toy", toy.events(30, label=1))
     with pytest.raises(DataError) as error:
-        prepare(toy, [raw], tmp_path / "store")
+        toy.prepare([raw], tmp_path / "store")
     assert str(error.value) == (
         "the files hold only class 'kaon', and learning needs at least two; "
         "give the files of the other classes too, or pass --allow-one-class"
     )
     assert not (tmp_path / "store").exists(), "nothing stands in the way of following the advice"
     other = toy.save(tmp_path / "other.toy", toy.events(30, 1, label=2))
-    assert prepare(toy, [raw, other], tmp_path / "store").splits
-    assert prepare(toy, [raw], tmp_path / "one", allow_one_class=True).splits
+    assert toy.prepare([raw, other], tmp_path / "store").splits
+    assert toy.prepare([raw], tmp_path / "one", allow_one_class=True).splits
 
 
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        ("0.8/0.3", "--split: '0.8/0.3' is neither 'official' nor two or three positive fractions that add up to 1; "),
+        (
+            "0.8/0.3",
+            "--split: '0.8/0.3' is neither 'official', 'folds:K' nor two or three positive fractions that add up to 1",
+        ),
         ("1.0", "--split: '1.0' is neither"),
         ("0.5/0.5/0", "--split: '0.5/0.5/0' is neither"),
         ("0.25/0.25/0.25/0.25", "--split: '0.25/0.25/0.25/0.25' is neither"),
@@ -404,14 +378,14 @@ def test_one_class_is_refused_unless_allowed(toy: SimpleNamespace, tmp_path: Pat
 def test_a_split_that_makes_no_sense_is_refused(toy: SimpleNamespace, tmp_path: Path, split: str, message: str) -> None:
     raw = toy.save(tmp_path / "raw.toy", toy.events(30))
     with pytest.raises(ConfigError) as error:
-        prepare(toy, [raw], tmp_path / "store", split=split)
+        toy.prepare([raw], tmp_path / "store", split=split)
     assert str(error.value).startswith(message)
     assert not (tmp_path / "store").exists()
 
 
 def test_no_files_are_refused(toy: SimpleNamespace, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"^no raw files were given; give at least one file$"):
-        prepare(toy, [], tmp_path / "store")
+        toy.prepare([], tmp_path / "store")
 
 
 @pytest.mark.parametrize("options", [{"limit": 0}, {"seed": -1}, {"shard_events": 0}])

@@ -138,8 +138,14 @@ def prepare_command(
     split: Annotated[
         str | None,
         typer.Option(
-            help="Fractions of train/valid/test, stratified by class; or official. [default: the detector's]",
+            help="Fractions of train/valid/test, stratified by class; official; or folds:K. [default: the detector's]",
             show_default=False,
+        ),
+    ] = None,
+    split_by: Annotated[
+        str | None,
+        typer.Option(
+            "--split-by", help="Keep whole: events of one file, or of one value of this column.", show_default=False
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of split and shuffle.")] = 0,
@@ -170,6 +176,7 @@ def prepare_command(
         "drop_bad": drop_bad,
         "allow_one_class": allow_one_class,
     }
-    options |= {name: value for name, value in (("split", split), ("limit", limit)) if value is not None}
+    given = {"split": split, "split_by": split_by, "limit": limit}
+    options |= {name: value for name, value in given.items() if value is not None}
     store = prepare(detector, files or (), out, workers=workers, quick=quick, **options)
     return {"store": str(store.path), **store.manifest.model_dump(mode="json")}, lambda: show_store(store)

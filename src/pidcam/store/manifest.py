@@ -69,7 +69,7 @@ class Manifest(Spec):
     """See the fields.
 
     `raw_layout` says how raw files of the detector are read, `storage` how each image is kept; `fingerprint` identifies
-    the split event by event.
+    the split event by event. `folds` has sums over the images of each fold, where there are folds.
     """
 
     layout: Literal[1] = 1
@@ -84,6 +84,7 @@ class Manifest(Spec):
     shards: dict[str, tuple[Shard, ...]]
     accounting: Accounting
     statistics: dict[str, tuple[ChannelStatistics, ...]]
+    folds: dict[str, dict[str, Moments]] = {}
     fingerprint: str
 
     def events(self, split: str) -> int:
@@ -179,3 +180,8 @@ class Moments(Spec):
             )
             for t, s, low, high in zip(self.total, self.square, lowest, highest, strict=True)
         )
+
+
+def statistics(parts: Sequence[dict[str, Moments]]) -> dict[str, tuple[ChannelStatistics, ...]]:
+    """Of every image over several splits or folds."""
+    return {name: Moments.sum([part[name] for part in parts]).statistics() for name in parts[0]}

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from pidcam.errors import DataError
 from pidcam.schema import EventSchema, Spec
+from pidcam.store.groups import joined
 from pidcam.store.manifest import Accounting
 from pidcam.store.scan import Scan, State, stored_order
 from pidcam.store.shuffle import permutation
@@ -22,19 +23,24 @@ NO_CLASS = "(no class)"
 
 SHARD_BYTES = 32 << 20
 
+FILE = "file"
+"""What events may be grouped by beside columns."""
+
 Positive = Annotated[int, Field(ge=1)]
 
 
 class PrepareOptions(Spec):
     """What `prepare` may be told.
 
-    split: `official` or fractions; keep_empty: keep events without a hit; keep_duplicates: keep repeated content,
-    always in the split of its first occurrence; drop_bad: drop and count events with NaN, infinite or forbidden values
-    instead of stopping; limit: at most this many events per class, in the proportions of the splits; shard_events:
-    events per file of the store (default: about 32 MiB each).
+    split: `official`, fractions or `folds:K`; split_by: events of one `file`, or with the same value of a feature or
+    target such as the run number, stay in one split; keep_empty: keep events without a hit; keep_duplicates: keep
+    repeated content, always in the split of its first occurrence; drop_bad: drop and count events with NaN, infinite or
+    forbidden values instead of stopping; limit: at most this many events per class, in the proportions of the splits;
+    shard_events: events per file of the store (default: about 32 MiB each).
     """
 
     split: str = "0.8/0.1/0.1"
+    split_by: str | None = None
     seed: Annotated[int, Field(ge=0)] = 0
     keep_empty: bool = False
     keep_duplicates: bool = False
@@ -80,7 +86,8 @@ class Plan:
         good = self.reason == Reason.none
         follows = np.zeros(len(good), bool)
         follows[follower] = True
-        self.target = split.assign(self.label, good & ~follows, options.seed, self.names)
+        group = None if options.split_by is None else self._groups(options.split_by, follower, leader)
+        self.target = split.assign(self.label, good & ~follows, options.seed, self.names, group)
         if options.keep_duplicates:
             self.target[follower] = self.target[leader]
         self.reason[good & (self.target == OUTSIDE)] = Reason.outside_split
@@ -97,6 +104,19 @@ class Plan:
         same[1:] = (content[1:] == content[:-1]).all(axis=1)
         leader = np.maximum.accumulate(np.where(same, 0, np.arange(len(same))))
         return numbers[same], numbers[leader[same]]
+
+    def _groups(self, name: str, follower: np.ndarray, leader: np.ndarray) -> np.ndarray:
+        """(n,) number of what may not be torn apart; kept repetitions of one event join their groups."""
+        if name == FILE:
+            group = np.repeat([s.rows[0] for s in self.scans], np.diff(self.starts))
+        else:
+            values = np.concatenate([s.columns[name] for s in self.scans])
+            good = self.reason != Reason.bad_values
+            if np.isnan(values[good]).any():
+                fix = "leave such events out, or split by file"
+                raise DataError(f"'{name}' is missing in some events, which then belong to no group", fix=fix)
+            group = np.unique(values, return_inverse=True)[1]
+        return joined(group, follower, leader) if self.options.keep_duplicates and len(follower) else group
 
     def _limit(self, limit: int) -> None:
         """Keep `limit` events of each class, in proportion to the splits, chosen by the seed."""

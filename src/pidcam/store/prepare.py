@@ -19,15 +19,15 @@ import xxhash
 
 import pidcam
 from pidcam.detectors.base import Detector
-from pidcam.errors import DataError, InputError, PidcamError
+from pidcam.errors import ConfigError, DataError, InputError, PidcamError, UnknownNameError
 from pidcam.files import write_json, writing
 from pidcam.formats.layout import open_reader
 from pidcam.formats.raw import fingerprint
 from pidcam.jobs import available_cores, run_jobs, worker_pool
 from pidcam.store.claim import claimed, is_finished
 from pidcam.store.gather import Gather, Gathered, gather
-from pidcam.store.manifest import NAME, Manifest, Moments, Shard, Source
-from pidcam.store.plan import Plan, PrepareOptions
+from pidcam.store.manifest import NAME, Manifest, Moments, Shard, Source, statistics
+from pidcam.store.plan import FILE, Plan, PrepareOptions
 from pidcam.store.scan import Piece, Scan, choose_storage, scan
 from pidcam.store.split import Split
 from pidcam.store.store import Store
@@ -54,6 +54,7 @@ def prepare_store(
     Raises `ExistsError` if `out` holds something else, `DataError` or `InputError` for bad raw files.
     """
     split = Split.of(options.split, detector.official_split)
+    columns = _columns(detector, split, options)
     opened = _files(files, detector)
     # where the files lie does not matter, what is in them does
     sources = [source.model_dump(exclude={"path"}) for source, _ in opened]
@@ -65,8 +66,22 @@ def prepare_store(
         if not is_finished(out):
             workers = workers or min(available_cores(), 1 + sum(s.rows // step for s, step in opened) // ENOUGH)
             with nullcontext(executor) if executor or workers == 1 else worker_pool(workers) as pool:
-                _prepare(detector, opened, out, split, options, partial(run_jobs, workers=1, executor=pool))
+                run = partial(run_jobs, workers=1, executor=pool)
+                _prepare(detector, opened, out, split, options, columns, run)
     return Store(out)
+
+
+def _columns(detector: Detector, split: Split, options: PrepareOptions) -> tuple[str, ...]:
+    """What the plan must know of every event beside its class; `UnknownNameError` if the events have no such column."""
+    if options.split_by is None:
+        return ()
+    if split.method == "official":
+        fix = "split by fractions or folds instead"
+        raise ConfigError("the official split says for itself where every event goes", where="--split-by", fix=fix)
+    known = [c.name for c in (*detector.schema.features, *detector.schema.targets)]
+    if options.split_by not in (FILE, *known):
+        raise UnknownNameError("column", options.split_by, (FILE, *known), where="--split-by")
+    return () if options.split_by == FILE else (options.split_by,)
 
 
 def _files(files: Iterable[Path], detector: Detector) -> list[File]:
@@ -91,6 +106,7 @@ def _prepare(
     out: Path,
     split: Split,
     options: PrepareOptions,
+    columns: tuple[str, ...],
     run: Callable[..., list[Any]],
 ) -> None:
     """`run` is `run_jobs` on whatever does the work."""
@@ -98,7 +114,7 @@ def _prepare(
     with writing(out):
         work.mkdir(exist_ok=True)
     storage = choose_storage(Path(files[0][0].path), detector.layout, schema)
-    pieces = _pieces(detector, files, work, options, storage)
+    pieces = _pieces(detector, files, work, options, storage, columns)
     scans: list[Scan] = run(scan, pieces, description="reading", size=lambda piece: piece.rows)
     plan = Plan(scans, schema, split, options)
     plan.require_classes()
@@ -113,12 +129,11 @@ def _prepare(
     tasks = [task for of_split in gathers.values() for task in of_split]
     done: Iterator[Gathered] = iter(run(gather, tasks, description="writing", size=lambda task: len(task.piece)))
     shards: dict[str, tuple[Shard, ...]] = {}
-    moments: dict[str, Moments] = {}
+    moments: dict[str, dict[str, Moments]] = {}
     for name, of_split in gathers.items():
         written = [next(done) for _ in of_split]
         shards[name] = tuple(w.shard for w in written)
-        if name == "train":
-            moments = {i.name: Moments.sum([w.moments[i.name] for w in written]) for i in schema.images}
+        moments[name] = {i.name: Moments.sum([w.moments[i.name] for w in written]) for i in schema.images}
     manifest = Manifest(
         pidcam=pidcam.__version__,
         detector=detector.name,
@@ -126,11 +141,12 @@ def _prepare(
         raw_layout=detector.layout,
         storage=storage,
         sources=tuple(source for source, _ in files),
-        split=split.text,
+        split=split.text + (f", whole by {options.split_by}" if options.split_by else ""),
         seed=options.seed,
         shards=shards,
         accounting=plan.accounting(),
-        statistics={name: m.statistics() for name, m in moments.items()},
+        statistics=statistics([moments[name] for name in split.training]),
+        folds=moments if split.method == "folds" else {},
         fingerprint=plan.fingerprint(),
     )
     if not manifest.accounting.adds_up():
@@ -142,7 +158,12 @@ def _prepare(
 
 
 def _pieces(
-    detector: Detector, files: Sequence[File], work: Path, options: PrepareOptions, storage: dict[str, str]
+    detector: Detector,
+    files: Sequence[File],
+    work: Path,
+    options: PrepareOptions,
+    storage: dict[str, str],
+    columns: tuple[str, ...],
 ) -> list[Piece]:
     """Runs of rows of the files, as long as is cheap to read at once."""
     runs = [
@@ -165,6 +186,7 @@ def _pieces(
             schema=detector.schema,
             drop_bad=options.drop_bad,
             storage=storage,
+            columns=columns,
         )
         for number, (file, source, start, stop) in enumerate(runs)
     ]

@@ -45,6 +45,7 @@ class Piece:
     schema: EventSchema
     drop_bad: bool
     storage: dict[str, str]
+    columns: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -55,9 +56,9 @@ class Piece:
 class Scan:
     """What the plan must know of a piece.
 
-    Of every raw row, in raw order: `label` int16 and `state` int8; of the rows that are not bad: `content` (n, 2)
-    uint64, a hash of images and features, and `identity` (n,) uint64, a hash of content and targets. `bytes` is the
-    size of the piece on disk, where the rows that are not bad lie in `stored_order`.
+    Of every raw row, in raw order: `label` int16, `state` int8 and the `columns` float64 that the piece names; of the
+    rows that are not bad: `content` (n, 2) uint64, a hash of images and features, and `identity` (n,) uint64, a hash of
+    content and targets. `bytes` is the size of the piece on disk, where these rows lie in `stored_order`.
     """
 
     rows: np.ndarray
@@ -66,6 +67,7 @@ class Scan:
     content: np.ndarray
     identity: np.ndarray
     bytes: int
+    columns: dict[str, np.ndarray]
 
 
 def piece_path(work: Path, number: int) -> Path:
@@ -95,18 +97,29 @@ def scan(piece: Piece) -> Scan:
     state = np.full(len(raw), State.bad, np.int8)
     state[good] = np.where(events.is_empty(), State.empty, State.good)
     shard = write_shard(out, events.take(stored_order(len(events), piece.seed, piece.number)))
-    found = Scan(rows, raw.label.astype(np.int16), state, *hashes(events), shard.bytes)
-    with atomic_path(out.with_suffix(".npz")) as part, open(part, "wb") as file:
-        np.savez(file, **{f.name: getattr(found, f.name) for f in fields(Scan)})
+    columns = {name: (raw.features | raw.targets)[name] for name in piece.columns}
+    found = Scan(rows, raw.label.astype(np.int16), state, *hashes(events), shard.bytes, columns)
+    _save(out.with_suffix(".npz"), found)
     return found
+
+
+COLUMN = "column."
+
+
+def _save(path: Path, found: Scan) -> None:
+    arrays = {f.name: getattr(found, f.name) for f in fields(Scan) if f.name != "columns"}
+    arrays |= {COLUMN + name: values for name, values in found.columns.items()}
+    with atomic_path(path) as part, open(part, "wb") as file:
+        np.savez(file, **arrays)
 
 
 def _load(path: Path) -> Scan | None:
     if not path.exists():
         return None
     with np.load(path, allow_pickle=False) as kept:
-        arrays = {f.name: kept[f.name] for f in fields(Scan)}
-    return Scan(**{**arrays, "bytes": int(arrays["bytes"])})
+        arrays = dict(kept)
+    columns = {name.removeprefix(COLUMN): arrays.pop(name) for name in list(arrays) if name.startswith(COLUMN)}
+    return Scan(**{**arrays, "bytes": int(arrays["bytes"]), "columns": columns})
 
 
 def as_stored(images: Images, image: Image, storage: str) -> Images:

@@ -9,35 +9,47 @@ import numpy as np
 
 from pidcam.errors import ConfigError, DataError
 from pidcam.schema import Spec
+from pidcam.store.groups import NOBODY, OUTSIDE, assign_groups
 from pidcam.store.shuffle import permutation
 
-OUTSIDE = -1
+MIN_FOLDS = 3
+"""One fold to test on, one to validate on, at least one to train on."""
 
 
 class Split(Spec):
-    """How events are split: by `fractions` (stratified by class, drawn by the seed) or published `ranges` per class."""
+    """How events are split: by `fractions` (stratified by class, drawn by the seed), published `ranges` per class, or
+    `folds`, which are equal fractions."""
 
-    method: Literal["fractions", "official"]
+    method: Literal["fractions", "official", "folds"]
     names: tuple[str, ...]
     fractions: tuple[float, ...] = ()
     ranges: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def training(self) -> tuple[str, ...]:
+        """Splits that statistics are taken from: the training split; all folds, each of which trains most models."""
+        return self.names if self.method == "folds" else ("train",)
 
     @property
     def text(self) -> str:
         if self.method == "official":
             ranges = (f"{name} {a}:{b}" for name, (a, b) in zip(self.names, self.ranges, strict=True))
             return f"official ({', '.join(ranges)})"
+        if self.method == "folds":
+            return f"{len(self.names)} folds stratified"
         return "/".join(f"{f:g}" for f in self.fractions) + " stratified"
 
     @classmethod
     def of(cls, text: str, official: Mapping[str, tuple[int, int]] | None = None) -> Split:
-        """From what a user writes: `official`, or fractions such as `0.8/0.1/0.1` (train/valid/test)."""
+        """From what a user writes: `official`, `folds:5`, or fractions such as `0.8/0.1/0.1` (train/valid/test)."""
         if text == "official":
             if not official:
                 raise ConfigError(
                     "this detector has no official split", where="--split", fix="give fractions: 0.8/0.1/0.1"
                 )
             return cls(method="official", names=tuple(official), ranges=tuple(official.values()))
+        if text.startswith("folds"):
+            return cls._of_folds(text)
         try:
             fractions = tuple(float(part) for part in text.split("/"))
         except ValueError:
@@ -45,20 +57,42 @@ class Split(Spec):
         positive = len(fractions) in (2, 3) and all(0 < f < 1 for f in fractions)
         if not positive or abs(sum(fractions) - 1) > 1e-6:
             raise ConfigError(
-                f"'{text}' is neither 'official' nor two or three positive fractions that add up to 1",
+                f"'{text}' is neither 'official', 'folds:K' nor two or three positive fractions that add up to 1",
                 where="--split",
-                fix="for example 0.8/0.1/0.1 (train/valid/test) or 0.9/0.1 (train/test)",
+                fix="for example 0.8/0.1/0.1 (train/valid/test), 0.9/0.1 (train/test) or folds:5",
             )
         names = ("train", "valid", "test") if len(fractions) == 3 else ("train", "test")
         return cls(method="fractions", names=names, fractions=fractions)
 
-    def assign(self, label: np.ndarray, good: np.ndarray, seed: int, names: Mapping[int, str]) -> np.ndarray:
+    @classmethod
+    def _of_folds(cls, text: str) -> Split:
+        number = text.removeprefix("folds").removeprefix(":")
+        folds = int(number) if number.isdecimal() else 0
+        if not MIN_FOLDS <= folds <= 100:
+            raise ConfigError(
+                f"'{text}' gives no number of folds from {MIN_FOLDS} to 100",
+                where="--split",
+                fix="for example folds:5 (of which one tests, one validates and three train)",
+            )
+        return cls(method="folds", names=tuple(f"fold{k}" for k in range(folds)), fractions=tuple([1 / folds] * folds))
+
+    def assign(
+        self,
+        label: np.ndarray,
+        good: np.ndarray,
+        seed: int,
+        names: Mapping[int, str],
+        group: np.ndarray | None = None,
+    ) -> np.ndarray:
         """(n,) int8 index into `names` of the split for every raw event in file order, `OUTSIDE` where it is in none.
 
         `names` gives the class of every label that occurs. `good` marks the events that may be used; official ranges
-        count all raw events of a class, so dropping one moves no other. Raises `DataError` if a class is too short for
-        its official range.
+        count all raw events of a class, so dropping one moves no other. Events of one `group` (n,) stay together.
+        Raises `DataError` if a class is too short for its official range or lies in too few groups.
         """
+        if group is not None:
+            used = np.where(good, group, NOBODY)
+            return assign_groups(label, used, np.array(self.fractions), seed, self.names, names)
         result = np.full(len(label), OUTSIDE, np.int8)
         for number, name in names.items():
             mine = np.flatnonzero(label == number)

@@ -7,19 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
-from pidcam.errors import DataError, UnknownNameError
+from pidcam.errors import DataError, InputError, UnknownNameError
 from pidcam.events import EventBatch
 from pidcam.schema import EventSchema
+from pidcam.store.folds import of_fold
 from pidcam.store.manifest import Manifest, read_manifest
 from pidcam.store.shards import AGAIN, MISSING, file_checksum, read_shard
 
 
 class Store:
-    """Opens the store at `path`; nothing but the manifest is read until events are asked for."""
+    """Opens the store at `path`; nothing but the manifest is read until events are asked for.
 
-    def __init__(self, path: Path | str):
-        self.path = Path(path)
-        self.manifest: Manifest = read_manifest(self.path)
+    Of a store that was split into folds, `fold` (from 0) picks the one to test on: `train`, `valid` and `test` are then
+    made of whole folds.
+    """
+
+    def __init__(self, path: Path | str, *, fold: int | None = None):
+        self.path, self.fold = Path(path), fold
+        manifest = read_manifest(self.path)
+        self.manifest: Manifest = manifest if fold is None else of_fold(manifest, fold)
 
     @property
     def schema(self) -> EventSchema:
@@ -35,6 +41,9 @@ class Store:
 
     def shards(self, split: str) -> list[EventBatch]:
         """The shards of a split as mapped event batches, in order; empty shards are left out."""
+        if split in ("train", "valid", "test") and self.manifest.folds:
+            what = f"is split into {len(self.splits)} folds and has no {split} split before one is chosen"
+            raise InputError(what, where=self.path, fix="choose a fold from 0: pidcam.Store(path, fold=0)")
         if split not in self.manifest.shards:
             raise UnknownNameError("split", split, self.splits, where=self.path)
         if split not in self._shards:

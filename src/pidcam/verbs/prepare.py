@@ -30,9 +30,8 @@ def prepare(
     """Mix, split and store the raw `files` of `detector` in the folder `out`; returns the opened store.
 
     `detector` is a name or the path of a card, which may name its files itself; `out` defaults to `stores/<its name>`.
-    `options` are those of `PrepareOptions`: split, seed, keep_empty, keep_duplicates, drop_bad, allow_one_class, limit.
-    The order of the files does not matter. Called again it finishes what was stopped, or opens what is there. `quick`
-    keeps at most 500 events per class.
+    `options` are those of `PrepareOptions`. The order of the files does not matter. Called again it finishes what was
+    stopped, or opens what is there. `quick` keeps at most 500 events per class.
     """
     if quick:
         options.setdefault("limit", QUICK_LIMIT)
