@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pidcam.verbs.prepare import prepare as prepare
     from pidcam.verbs.report import report as report
     from pidcam.verbs.run import run as run
+    from pidcam.verbs.simulate import simulate as simulate
     from pidcam.verbs.train import train as train
 
 _PUBLIC = {
@@ -48,6 +49,7 @@ _PUBLIC = {
     "prepare": "pidcam.verbs.prepare",
     "report": "pidcam.verbs.report",
     "run": "pidcam.verbs.run",
+    "simulate": "pidcam.verbs.simulate",
     "train": "pidcam.verbs.train",
 }
 

@@ -21,7 +21,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TypeVar
 
-from pidcam.errors import PidcamError
+from pidcam.errors import InputError, MissingExtraError, PidcamError
 from pidcam.progress import Progress, progress, set_quiet
 
 Piece = TypeVar("Piece")
@@ -69,6 +69,26 @@ def worker_pool(workers: int) -> ProcessPoolExecutor:
     # spawn: a forked child would inherit open HDF5 files and the thread pools of numerical libraries
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[Executor]:
+    """The workers of a Dask cluster whose scheduler is at `address` (tcp://host:port), as an executor.
+
+    They must see the files under the same paths. Raises `MissingExtraError` without Dask, `InputError` if nobody
+    answers.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise MissingExtraError("a Dask cluster", "cluster") from error
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        fix = "start a Dask scheduler and workers, and give the scheduler's address"
+        raise InputError(f"no Dask scheduler answers ({error})", where=address, fix=fix) from error
+    with client:
+        yield client.get_executor()
 
 
 def _collect(

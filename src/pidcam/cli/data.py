@@ -17,10 +17,13 @@ commands = typer.Typer()
 @verb
 def list_command(
     kind: Annotated[
-        str | None, typer.Argument(help="detectors, models, tasks, transforms, formats or recipes.", show_default=False)
+        str | None,
+        typer.Argument(
+            help="detectors, models, tasks, transforms, formats, simulators or recipes.", show_default=False
+        ),
     ] = None,
 ) -> Shown:
-    """What pidcam knows by name: detectors, models, tasks, transforms, formats, recipes."""
+    """What pidcam knows by name: detectors, models, tasks, transforms, formats, simulators, recipes."""
     from pidcam.cli.tables import show_table
     from pidcam.verbs.list import KINDS, list_things
 

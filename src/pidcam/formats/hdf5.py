@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -36,9 +37,9 @@ class Hdf5:
         """See `Hdf5File`."""
         return Hdf5File(path)
 
-    def writer(self, path: Path, layout: Layout, schema: EventSchema) -> Writer:
+    def writer(self, path: Path, layout: Layout, schema: EventSchema, *, about: dict[str, Any] | None = None) -> Writer:
         """See `Hdf5Writer`."""
-        return Hdf5Writer(path, layout, schema)
+        return Hdf5Writer(path, layout, schema, about=about)
 
 
 formats.add("hdf5", Hdf5())

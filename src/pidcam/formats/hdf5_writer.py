@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import h5py
 import numpy as np
@@ -27,12 +28,13 @@ EXACT_IN_FLOAT32 = 1 << 24
 class Hdf5Writer:
     """Appends event batches to one HDF5 file: images float32, features and targets float64, label float32.
 
-    Hits lie end to end, with `offsets`. The file appears under its name when the `with` block ends well; on any error
-    nothing is left. Raises `MismatchError` for a batch that is not of the schema, `InputError` if nothing was written.
+    Hits lie end to end, with `offsets`. The attribute `pidcam` of the file holds `about` as JSON. The file appears
+    under its name when the `with` block ends well; on any error nothing is left. Raises `MismatchError` for a batch
+    that is not of the schema, `InputError` if nothing was written.
     """
 
-    def __init__(self, path: Path, layout: Layout, schema: EventSchema):
-        self.path = Path(path)
+    def __init__(self, path: Path, layout: Layout, schema: EventSchema, *, about: dict[str, Any] | None = None):
+        self.path, self._about = Path(path), about
         self._out = Outgoing(self.path, layout, schema)
         for image, source in self._out.sources.hits:
             if source.offsets is None:
@@ -43,6 +45,8 @@ class Hdf5Writer:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self._file, self._disk = stack.enter_context(new_hdf5(self.path))
+            if self._about is not None:
+                self._file.attrs["pidcam"] = json.dumps(self._about)
             stack.push(self._require_events)
             self._stack = stack.pop_all()
         return self

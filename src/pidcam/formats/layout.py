@@ -220,9 +220,14 @@ class FolderFormat(Format, Protocol):
 
 @runtime_checkable
 class WritableFormat(Format, Protocol):
-    """A format that pidcam can also write: detectors are simulated into their official layout."""
+    """A format that pidcam can also write: detectors are simulated into their official layout.
 
-    def writer(self, path: Path, layout: Layout, schema: EventSchema) -> Writer: ...
+    `about` is JSON-ready and is recorded in the file, under `pidcam`, where the format has a place for it.
+    """
+
+    def writer(
+        self, path: Path, layout: Layout, schema: EventSchema, *, about: dict[str, Any] | None = None
+    ) -> Writer: ...
 
 
 formats: Registry[Format] = Registry("format", "pidcam.formats")
@@ -239,10 +244,10 @@ def open_reader(path: Path, layout: Layout, schema: EventSchema, *, truth: bool 
     return formats[layout.format].reader(path, layout, schema, truth=truth)
 
 
-def open_writer(path: Path, layout: Layout, schema: EventSchema) -> Writer:
-    """The writer of a raw file; `InputError` if pidcam only reads this format."""
+def open_writer(path: Path, layout: Layout, schema: EventSchema, *, about: dict[str, Any] | None = None) -> Writer:
+    """The writer of a raw file that records `about`; `InputError` if pidcam only reads this format."""
     chosen = formats[layout.format]
     if not isinstance(chosen, WritableFormat):
         writable = [name for name in formats if isinstance(formats[name], WritableFormat)]
         raise InputError(f"format '{layout.format}' is read, not written", fix=f"written are {', '.join(writable)}")
-    return chosen.writer(path, layout, schema)
+    return chosen.writer(path, layout, schema, about=about)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -34,9 +35,9 @@ class Parquet:
         """See `ParquetFile`."""
         return ParquetFile(path)
 
-    def writer(self, path: Path, layout: Layout, schema: EventSchema) -> Writer:
+    def writer(self, path: Path, layout: Layout, schema: EventSchema, *, about: dict[str, Any] | None = None) -> Writer:
         """See `ParquetWriter`."""
-        return ParquetWriter(path, layout, schema)
+        return ParquetWriter(path, layout, schema, about=about)
 
 
 formats.add("parquet", Parquet())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -25,12 +26,13 @@ GROUP_BYTES = 16 << 20
 class ParquetWriter:
     """Appends event batches to one Parquet file: images float32, features and targets float64.
 
-    The file appears under its name when the `with` block ends well; on any error nothing is left. Raises
-    `MismatchError` for a batch that is not of the schema, `InputError` if nothing was written.
+    The metadata `pidcam` of the file hold `about` as JSON. The file appears under its name when the `with` block ends
+    well; on any error nothing is left. Raises `MismatchError` for a batch that is not of the schema, `InputError` if
+    nothing was written.
     """
 
-    def __init__(self, path: Path, layout: Layout, schema: EventSchema):
-        self.path = Path(path)
+    def __init__(self, path: Path, layout: Layout, schema: EventSchema, *, about: dict[str, Any] | None = None):
+        self.path, self._about = Path(path), about
         self._out = Outgoing(self.path, layout, schema)
         for image, source in self._out.sources.hits:
             if source.offsets is not None:
@@ -59,6 +61,8 @@ class ParquetWriter:
             ends = pa.array(offsets, pa.int32())
             columns |= {first(key): pa.ListArray.from_arrays(ends, pa.array(a)) for key, a in arrays.items()}
         table = pa.table(columns)
+        if self._about is not None:
+            table = table.replace_schema_metadata({"pidcam": json.dumps(self._about)})
         if self._file is None:
             self._file = pq.ParquetWriter(self._part, table.schema, compression="snappy")
         rows = max(GROUP_BYTES * len(batch) // max(table.nbytes, 1), 1)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,8 +35,8 @@ class Text:
         here = layout.of(path)
         return TextFile(path, here.text, here.rows.separator if here.rows else None)
 
-    def writer(self, path: Path, layout: Layout, schema: EventSchema) -> Writer:
-        """See `TextWriter`."""
+    def writer(self, path: Path, layout: Layout, schema: EventSchema, *, about: dict[str, Any] | None = None) -> Writer:
+        """See `TextWriter`. Text has no place for `about`."""
         return TextWriter(path, layout, schema)
 
 

@@ -15,7 +15,7 @@ from numba import carray, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from pidcam.store.compiled import compiled
+from pidcam.compiled import compiled
 
 AHEAD = 6
 """Events whose hits are on their way from memory while one is put into its image."""

@@ -18,19 +18,21 @@ from typing import Any
 import xxhash
 
 import pidcam
+from pidcam.claim import WORK, Kind, claimed
 from pidcam.detectors.base import Detector
 from pidcam.errors import ConfigError, DataError, InputError, PidcamError, UnknownNameError
 from pidcam.files import write_json, writing
 from pidcam.formats.layout import open_reader
 from pidcam.formats.raw import fingerprint
 from pidcam.jobs import available_cores, run_jobs, worker_pool
-from pidcam.store.claim import claimed, is_finished
 from pidcam.store.gather import Gather, Gathered, gather
-from pidcam.store.manifest import NAME, Manifest, Moments, Shard, Source, statistics
+from pidcam.store.manifest import NAME, REQUEST, Manifest, Moments, Shard, Source, statistics
 from pidcam.store.plan import FILE, Plan, PrepareOptions
 from pidcam.store.scan import Piece, Scan, choose_storage, scan
 from pidcam.store.split import Split
 from pidcam.store.store import Store
+
+STORE = Kind("store", "prepare", "files or options", request=REQUEST, done=NAME, made=("*.arrow",))
 
 ENOUGH = 4
 """Pieces that make one more process worth its start."""
@@ -61,9 +63,9 @@ def prepare_store(
     # what was not said is left out, so that an option that comes later makes no other request
     said = [part.model_dump(mode="json", exclude_defaults=True) for part in (options, detector.schema, detector.layout)]
     text = json.dumps([*said, sources], sort_keys=True)
-    request = {"request": xxhash.xxh3_128(text.encode()).hexdigest(), "detector": detector.name}
-    with claimed(out, request):
-        if not is_finished(out):
+    request: dict[str, object] = {"request": xxhash.xxh3_128(text.encode()).hexdigest(), "detector": detector.name}
+    with claimed(out, request, STORE):
+        if not STORE.is_finished(out):
             workers = workers or min(available_cores(), 1 + sum(s.rows // step for s, step in opened) // ENOUGH)
             with nullcontext(executor) if executor or workers == 1 else worker_pool(workers) as pool:
                 run = partial(run_jobs, workers=1, executor=pool)
@@ -110,7 +112,7 @@ def _prepare(
     run: Callable[..., list[Any]],
 ) -> None:
     """`run` is `run_jobs` on whatever does the work."""
-    schema, work = detector.schema, out / "work"
+    schema, work = detector.schema, out / WORK
     with writing(out):
         work.mkdir(exist_ok=True)
     storage = choose_storage(Path(files[0][0].path), detector.layout, schema)

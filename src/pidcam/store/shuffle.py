@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xxhash
 
-from pidcam.store.compiled import compiled
+from pidcam.compiled import compiled
 
 Key = int | str
 

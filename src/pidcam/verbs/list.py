@@ -6,11 +6,11 @@ from typing import Any
 
 from pidcam.errors import UnknownNameError
 
-KINDS = ("detectors", "models", "tasks", "transforms", "formats", "recipes")
+KINDS = ("detectors", "models", "tasks", "transforms", "formats", "simulators", "recipes")
 
 
 def list_things(kind: str) -> list[dict[str, Any]]:
-    """Every registered thing of a kind (detectors, models, tasks, transforms, formats or recipes), JSON-ready.
+    """Every registered thing of a kind (one of `KINDS`), JSON-ready.
 
     Models come with the detectors they fit and their number of parameters there (None for trees, which grow).
     """
@@ -83,6 +83,21 @@ def _formats() -> list[dict[str, Any]]:
     from pidcam.formats.layout import formats
 
     return [{"name": name, "suffixes": list(formats[name].suffixes)} for name in formats]
+
+
+def _simulators() -> list[dict[str, Any]]:
+    from pidcam.simulators.base import simulators
+
+    return [
+        {
+            "name": name,
+            "title": simulators[name].title,
+            "species": [s.name for s in simulators[name].species],
+            "parameters": list(simulators[name].parameters.model_fields),
+            "extra": simulators[name].extra,
+        }
+        for name in simulators
+    ]
 
 
 def _recipes() -> list[dict[str, Any]]:

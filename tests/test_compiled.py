@@ -8,7 +8,7 @@ import sys
 import numba
 import pytest
 
-from pidcam.store import compiled as module
+from pidcam import compiled as module
 
 SCRIPT = """
 from numba.core import caching
