@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -13,17 +13,73 @@ from torch import Tensor
 class SparseImage:
     """Hits of one image of a batch, for models that never make the dense volume.
 
-    Event i owns hits `[offsets[i]:offsets[i+1]]`; `place` (hits, axes) are cell indices or coordinates, `value`
-    (hits, channels); `shape` is the grid.
+    Event i owns hits `[offsets[i]:offsets[i+1]]`; `place` (hits, axes) are cell indices (integers) or coordinates
+    (floats), `value` (hits, channels); `shape` is the grid, `low` its corner and `pitch` its cells where there are
+    coordinates.
     """
 
     offsets: Tensor
     place: Tensor
     value: Tensor
     shape: tuple[int, ...]
+    low: tuple[float, ...] = ()
+    pitch: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, dense: Tensor) -> SparseImage:
+        """The cells of (n, channels, *shape) with any non-zero channel, in C order."""
+        index = torch.nonzero((dense != 0).any(dim=1))
+        event, place = index[:, 0], index[:, 1:]
+        value = dense.movedim(1, -1)[tuple(index.T)]
+        return cls(_offsets(event, len(dense)), place, value, tuple(dense.shape[2:]))
 
     def to(self, device: torch.device | str) -> SparseImage:
-        return SparseImage(self.offsets.to(device), self.place.to(device), self.value.to(device), self.shape)
+        moved = {name: getattr(self, name).to(device) for name in ("offsets", "place", "value")}
+        return replace(self, **moved)
+
+    @property
+    def event(self) -> Tensor:
+        """(hits,) int64 number of the event that each hit belongs to."""
+        events = torch.arange(len(self.offsets) - 1, device=self.offsets.device)
+        return torch.repeat_interleave(events, self.offsets.diff(), output_size=len(self.place))
+
+    def on_grid(self) -> SparseImage:
+        """The same as cells: what lies in one cell adds up, what lies outside the grid is left out."""
+        if not self.place.is_floating_point():
+            return replace(self, place=self.place.long())
+        low, pitch, size = (torch.tensor(x, dtype=torch.float64, device=self.place.device) for x in self._grid)
+        place = (self.place.double() - low) / pitch
+        inside = ((place >= 0) & (place < size)).all(dim=1)
+        flat = flat_cells(self.event[inside], place[inside].long(), self.shape)
+        cells, which = torch.unique(flat, return_inverse=True)
+        value = self.value.new_zeros(len(cells), self.value.shape[1]).index_add(0, which, self.value[inside])
+        index = torch.stack(torch.unravel_index(cells, (len(self.offsets) - 1, *self.shape)), dim=1)
+        return SparseImage(_offsets(index[:, 0], len(self.offsets) - 1), index[:, 1:], value, self.shape)
+
+    @property
+    def _grid(self) -> tuple[tuple[float, ...], ...]:
+        if not (self.low and self.pitch):
+            raise ValueError("hits at coordinates need the corner and the pitch of their grid")
+        return self.low, self.pitch, self.shape
+
+    def dense(self) -> Tensor:
+        """(n, channels, *shape), zero where there is no hit."""
+        cells = self.on_grid()
+        out = cells.value.new_zeros(len(cells.offsets) - 1, *cells.shape, cells.value.shape[1])
+        return out.index_put((cells.event, *cells.place.unbind(1)), cells.value).movedim(-1, 1).contiguous()
+
+
+def flat_cells(event: Tensor, place: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """(hits,) int64 number of (event, *place) in C order of (n, *shape): it ascends where hits do."""
+    flat = event
+    for axis, size in enumerate(shape):
+        flat = flat * size + place[:, axis]
+    return flat
+
+
+def _offsets(event: Tensor, n: int) -> Tensor:
+    """Where the hits of each of `n` events begin and end, given the ascending event of each hit."""
+    return torch.searchsorted(event.contiguous(), torch.arange(n + 1, device=event.device))
 
 
 @dataclass(frozen=True)
@@ -63,11 +119,14 @@ class Batch:
         return Batch(**{f.name: move(getattr(self, f.name)) for f in fields(self)})
 
     def dense(self, name: str) -> Tensor:
-        """The image `name` as (n, channels, *shape)."""
+        """The image `name` as (n, channels, *shape), also where it was loaded as hits."""
         image = self.images[name]
-        if isinstance(image, SparseImage):
-            raise TypeError(f"image '{name}' was loaded as hits; load it with sparse=False")
-        return image
+        return image.dense() if isinstance(image, SparseImage) else image
+
+    def hits(self, name: str) -> SparseImage:
+        """The image `name` as hits on its grid, cells of an event ascending, also where it was loaded dense."""
+        image = self.images[name]
+        return image.on_grid() if isinstance(image, SparseImage) else SparseImage.of(image)
 
     def stack_features(self, names: Iterable[str]) -> Tensor:
         """(n, len(names)) float32 matrix of the named features."""

@@ -179,6 +179,6 @@ def test_names_of_channels_and_axes_reach_the_model():
 
 def test_what_does_not_fit_says_why():
     with pytest.raises(MismatchError, match="needs images with 2 axes, image 'ecal' has 3"):
-        models["resnet"](SCHEMAS["volume"], {"logit": 1})
+        models["reference-cnn"](SCHEMAS["volume"], {"logit": 1})
     with pytest.raises(MismatchError, match="needs 1 image, 'clusters' has 0"):
         models["reference-cnn"](SCHEMAS["clusters"], {"logit": 1})

@@ -146,7 +146,8 @@ def _keep(image: Picture, kept: Tensor) -> Picture:
     if isinstance(image, Tensor):
         return image * kept.unsqueeze(1)
     before = torch.cat([torch.zeros(1, dtype=torch.int64, device=kept.device), kept.long().cumsum(0)])
-    return SparseImage(before[image.offsets.long()], image.place[kept], image.value[kept], image.shape)
+    offsets = before[image.offsets.long()]
+    return replace(image, offsets=offsets, place=image.place[kept], value=image.value[kept])
 
 
 def _normal(like: Tensor, width: float, seed: int) -> Tensor:

@@ -7,6 +7,7 @@ training engine fits, or anything that itself meets `Model` (LightGBM does).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,7 +77,9 @@ class Model(Protocol):
 class ModelEntry:
     """A registered model: its builder, typed options, what inputs it needs, and the recipe it is trained with.
 
-    `images`: how many images it takes (None: any number, 0 too); `axes`: how many axes each must have (None: any).
+    `images`: how many images it needs (None: any number, 0 too); `axes`: how many axes each may have (None: any);
+    `views`: how many alike pictures it needs, channels of one image or images of one shape; `hits`: it takes images as
+    hits, straight from the store.
     `recipe` is laid under the user's configuration: sections `transforms` and `training`.
     """
 
@@ -85,17 +88,22 @@ class ModelEntry:
     title: str
     options: type[Spec]
     images: int | None = None
-    axes: int | None = None
+    axes: tuple[int, ...] | None = None
     needs_features: bool = False
+    views: int = 1
+    hits: bool = False
     recipe: dict[str, Any] = field(default_factory=dict)
 
     def misfit(self, schema: EventSchema) -> str | None:
         """Why the model does not fit a schema, in words; None if it fits."""
         if self.images is not None and len(schema.images) < self.images:
             return f"needs {self.images} image{'s' * (self.images > 1)}, '{schema.name}' has {len(schema.images)}"
-        wrong = [i for i in schema.images if self.axes is not None and len(i.shape) != self.axes]
+        wrong = [i for i in schema.images if self.axes is not None and len(i.shape) not in self.axes]
         if wrong:
-            return f"needs images with {self.axes} axes, image '{wrong[0].name}' has {len(wrong[0].shape)}"
+            axes = " or ".join(map(str, self.axes or ()))
+            return f"needs images with {axes} axes, image '{wrong[0].name}' has {len(wrong[0].shape)}"
+        if self.views > 1 and max(Counter(i.shape for i in schema.images for _ in i.channels).values()) < self.views:
+            return f"needs {self.views} views of one shape, '{schema.name}' has one picture of each"
         if self.needs_features and not schema.features:
             return f"needs features, '{schema.name}' has none"
         return None
@@ -115,15 +123,28 @@ def register_model(
     name: str,
     *,
     images: int | None = None,
-    axes: int | None = None,
+    axes: int | tuple[int, ...] | None = None,
     needs_features: bool = False,
+    views: int = 1,
+    hits: bool = False,
     recipe: dict[str, Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a builder; the first line of its docstring is its title in `pidcam list models`."""
 
     def decorate(build: Callable[..., Any]) -> Callable[..., Any]:
         title = (build.__doc__ or name).strip().splitlines()[0].rstrip(".")
-        entry = ModelEntry(name, build, title, options_of(build), images, axes, needs_features, recipe or {})
+        entry = ModelEntry(
+            name=name,
+            build=build,
+            title=title,
+            options=options_of(build),
+            images=images,
+            axes=(axes,) if isinstance(axes, int) else axes,
+            needs_features=needs_features,
+            views=views,
+            hits=hits,
+            recipe=recipe or {},
+        )
         models.add(name, entry)
         return build
 

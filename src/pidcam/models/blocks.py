@@ -1,4 +1,4 @@
-"""Parts that networks share: one trunk per image, embeddings and features joined, one linear head per output."""
+"""What networks share: one trunk per image, embeddings and features joined, one linear head per output."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 import torch
-import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -14,8 +13,10 @@ from pidcam.batch import Batch
 from pidcam.models.base import Inputs
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
-Widths = tuple[Annotated[int, Field(ge=1)], ...]
+Positive = Annotated[int, Field(ge=1)]
+Widths = tuple[Positive, ...]
 Activation = Literal["relu", "swish", "sigmoid", "gelu"]
+Compress = Annotated[float, Field(gt=0)] | None
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
@@ -24,17 +25,43 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "gelu": nn.GELU,
 }
 
+Trunk = Callable[[tuple[int, ...]], tuple[nn.Module, int]]
+"""(channels, *shape) -> (network from the image to an embedding, width of the embedding)."""
+Layers = Callable[[int], tuple[nn.Module, int]]
+"""Width that comes in -> (network, width that comes out)."""
 
-class FeatureNorm(nn.BatchNorm1d):
-    """Scales every feature (n, k) to zero mean and unit spread of the training events, whatever its unit."""
+
+class FeatureNorm(nn.Module):
+    """Scales every feature (n, k) to zero mean and unit spread of the training events, whatever its unit.
+
+    Mean and variance are those of all training events seen so far, in training as in evaluation: both modes do the
+    same (T. Chan et al., 1979, for the update).
+    """
+
+    seen: Tensor
+    mean: Tensor
+    variance: Tensor
 
     def __init__(self, width: int):
-        super().__init__(width, affine=False)
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(()))
+        self.register_buffer("mean", torch.zeros(width))
+        self.register_buffer("variance", torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training and len(x) < 2:  # one event has no spread to learn from
-            return F.batch_norm(x, self.running_mean, self.running_var, training=False, eps=self.eps)
-        return super().forward(x)
+        if self.training and len(x):
+            self._update(x.detach().double())
+        spread = self.variance.sqrt()
+        return (x - self.mean) / torch.where(spread > 0, spread, 1)
+
+    def _update(self, x: Tensor) -> None:
+        new, total = len(x), self.seen.double() + len(x)
+        mean, variance = x.mean(dim=0), x.var(dim=0, correction=0)
+        step = mean - self.mean
+        variance = (self.variance * self.seen + variance * new + step**2 * self.seen * new / total) / total
+        self.mean.copy_(self.mean + step * new / total)
+        self.variance.copy_(variance)
+        self.seen.copy_(total)
 
 
 class Heads(nn.Module):
@@ -50,43 +77,54 @@ class Heads(nn.Module):
 
 
 class Joined(nn.Module):
-    """The network of any schema: `trunk(shape)` gives (network, embedding width) for each image, `body(width)` the
-    layers after the embeddings and the features are concatenated, (network, width before the heads)."""
+    """The network of any schema: a trunk per image, layers for the features, a body after all are concatenated.
+
+    `features`: layers that the scaled features go through first (default: none); `hits`: trunks take `SparseImage`;
+    `shared`: images of one shape go through the same trunk.
+    """
 
     def __init__(
         self,
         inputs: Inputs,
         outputs: dict[str, int],
-        trunk: Callable[[tuple[int, ...]], tuple[nn.Module, int]],
-        body: Callable[[int], tuple[nn.Module, int]],
+        trunk: Trunk,
+        body: Layers,
+        *,
+        features: Layers = lambda width: (nn.Identity(), width),
+        hits: bool = False,
+        shared: bool = False,
     ):
         super().__init__()
-        self.images, self.features = tuple(inputs.images), inputs.features
-        trunks = [trunk(shape) for shape in inputs.images.values()]
-        self.trunks = nn.ModuleList(network for network, _ in trunks)
-        self.norm = FeatureNorm(len(self.features)) if self.features else None
-        self.body, width = body(sum(width for _, width in trunks) + len(self.features))
+        self.images, self.features, self.hits = tuple(inputs.images), inputs.features, hits
+        shapes = list(inputs.images.values())
+        kinds = list(dict.fromkeys(shapes)) if shared else shapes
+        self.trunk_of = tuple(kinds.index(shape) for shape in shapes) if shared else tuple(range(len(shapes)))
+        built = [trunk(shape) for shape in kinds]
+        self.trunks = nn.ModuleList(network for network, _ in built)
+        width = sum(built[k][1] for k in self.trunk_of)
+        self.norm: nn.Module | None = None
+        if self.features:
+            layers, embedded = features(len(self.features))
+            self.norm = nn.Sequential(FeatureNorm(len(self.features)), layers)
+            width += embedded
+        self.body, width = body(width)
         self.heads = Heads(width, outputs)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        parts = [trunk(batch.dense(name)) for name, trunk in zip(self.images, self.trunks, strict=True)]
+        picture = batch.hits if self.hits else batch.dense
+        parts = [self.trunks[k](picture(name)) for name, k in zip(self.images, self.trunk_of, strict=True)]
         if self.norm is not None:
             parts.append(self.norm(batch.stack_features(self.features)).to(parts[0].dtype if parts else None))
         return self.heads(self.body(torch.cat(parts, dim=1)))
 
 
-class ChannelsLast(nn.Module):
-    """Lays (n, channels, height, width) out channel by channel per cell, which convolutions on CPUs and GPUs prefer."""
+def compressed(x: Tensor, scale: float | None) -> Tensor:
+    """(n, channels, ...) -> (n, 2 * channels, ...): every channel x, and asinh(x / scale) beside it; None: x alone.
 
-    def forward(self, x: Tensor) -> Tensor:
-        return x.contiguous(memory_format=torch.channels_last)
-
-
-class FlattenChannelsLast(nn.Module):
-    """(n, channels, height, width) -> (n, height * width * channels), in the order of Keras."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.permute(0, 2, 3, 1).flatten(1)
+    Showers have cells of 1 and of 1/1000 of the largest; the logarithm shows the small ones, the linear copy keeps the
+    energy. Odd, and zero stays zero.
+    """
+    return x if scale is None else torch.cat([x, torch.asinh(x / scale)], dim=1)
 
 
 def dense_layers(

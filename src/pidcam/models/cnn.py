@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
 
 from pidcam.models.base import Inputs, register_model
-from pidcam.models.blocks import ChannelsLast, FlattenChannelsLast, Joined, dense_layers
+from pidcam.models.blocks import Joined, dense_layers
+from pidcam.models.grids import ChannelsLast, FlattenChannelsLast, convolution, pool
 
 REFERENCE_RECIPE: dict[str, Any] = {
     "transforms": [],
@@ -38,7 +41,7 @@ def reference_cnn(inputs: Inputs, outputs: dict[str, int]) -> nn.Module:
     network = Joined(
         inputs,
         outputs,
-        lambda shape: _trunk(shape, ((32, 32), (64, 64), (128, 128))),
+        lambda shape: trunk_of(shape, ((32, 32), (64, 64), (128, 128))),
         lambda width: dense_layers(width, (256, 128, 128, 64), (0.4, 0.4, 0.25, 0.3)),
     )
     network.apply(_truncated_normal)
@@ -55,28 +58,26 @@ def small_cnn(inputs: Inputs, outputs: dict[str, int]) -> nn.Module:
     network = Joined(
         inputs,
         outputs,
-        lambda shape: _trunk(shape, ((32, 64), (64, 64, 64))),
+        lambda shape: trunk_of(shape, ((32, 64), (64, 64, 64))),
         lambda width: dense_layers(width, (64, 64), (0.0, 0.0)),
     )
     network.apply(_glorot)
     return network
 
 
-def _trunk(shape: tuple[int, ...], stages: tuple[tuple[int, ...], ...]) -> tuple[nn.Module, int]:
-    """3x3 convolutions with padding and ReLU, 2x2 max-pooling after each stage, flattened; with the flat width.
-
-    An axis that is down to one cell is pooled no further.
-    """
-    channels, height, width = shape
-    layers: list[nn.Module] = [ChannelsLast()]
+def trunk_of(
+    shape: tuple[int, ...], stages: Sequence[Sequence[int]], *, first: Sequence[nn.Module] = ()
+) -> tuple[nn.Module, int]:
+    """3x3 convolutions with padding and ReLU, max-pooling by two after each stage, flattened; with the flat width."""
+    channels, *grid = shape
+    layers: list[nn.Module] = [*first, ChannelsLast()]
     for stage in stages:
         for out in stage:
-            layers += [nn.Conv2d(channels, out, 3, padding=1), nn.ReLU()]
+            layers += [convolution(len(grid), channels, out, 3), nn.ReLU()]
             channels = out
-        kernel = (min(2, height), min(2, width))
-        layers.append(nn.MaxPool2d(kernel))
-        height, width = height // kernel[0], width // kernel[1]
-    return nn.Sequential(*layers, FlattenChannelsLast()), channels * height * width
+        pooling, grid[:] = pool(grid)
+        layers.append(pooling)
+    return nn.Sequential(*layers, FlattenChannelsLast()), channels * math.prod(grid)
 
 
 def _truncated_normal(module: nn.Module) -> None:

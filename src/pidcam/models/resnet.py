@@ -1,16 +1,15 @@
-"""Residual networks for small two-dimensional images: a 3x3 stem of stride one, because every cell counts."""
+"""Residual networks on images of one, two or three axes: a stem that keeps every cell of a small image."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any, Literal
 
-import torch
 import torch.nn.functional as F
-from pydantic import Field
 from torch import Tensor, nn
 
 from pidcam.models.base import Inputs, register_model
-from pidcam.models.blocks import ChannelsLast, Fraction, Joined, Widths
+from pidcam.models.blocks import Compress, Fraction, Joined, Positive, Widths
+from pidcam.models.grids import AXES, BatchNorm, Made, MeanAndMax, convolution, group_norm, stem
 
 RECIPE: dict[str, Any] = {
     "transforms": [{"name": "scale", "by": "rms"}],
@@ -23,83 +22,61 @@ RECIPE: dict[str, Any] = {
     },
 }
 
-
-class WithCompressed(nn.Module):
-    """(n, channels, ...) -> (n, 2 * channels, ...): every channel x, and asinh(x / scale) beside it.
-
-    Showers have cells of 1 and of 1/1000 of the largest; the logarithm shows the small ones, the linear copy keeps the
-    energy. Odd, and zero stays zero.
-    """
-
-    def __init__(self, scale: float):
-        super().__init__()
-        self.scale = scale
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([x, torch.asinh(x / self.scale)], dim=1)
+NORMS: dict[str, Made] = {"batch": BatchNorm, "group": group_norm}
+MOST = {1: 1024, 2: 64, 3: 16}
+"""Cells along an axis that the first stage sees at most, by the number of axes."""
 
 
 class Residual(nn.Module):
     """x + conv(relu(norm(conv(x)))), then ReLU (He et al., arXiv:1512.03385); halves the grid where `stride` is 2."""
 
-    def __init__(self, channels: int, out: int, stride: int):
+    def __init__(self, axes: int, channels: int, out: int, stride: int, norm: str):
         super().__init__()
+        normed = NORMS[norm]
         self.layers = nn.Sequential(
-            nn.Conv2d(channels, out, 3, stride=stride, padding=1, bias=False),
-            nn.BatchNorm2d(out),
+            convolution(axes, channels, out, 3, stride=stride, bias=False),
+            normed(out),
             nn.ReLU(),
-            nn.Conv2d(out, out, 3, padding=1, bias=False),
-            nn.BatchNorm2d(out),
+            convolution(axes, out, out, 3, bias=False),
+            normed(out),
         )
         same = stride == 1 and channels == out
-        self.shortcut = nn.Identity() if same else _shortcut(channels, out, stride)
+        self.shortcut = (
+            nn.Identity()
+            if same
+            else nn.Sequential(convolution(axes, channels, out, 1, stride=stride, bias=False), normed(out))
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(self.layers(x) + self.shortcut(x))
 
 
-def _shortcut(channels: int, out: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(channels, out, 1, stride=stride, bias=False),
-        nn.BatchNorm2d(out),
-    )
-
-
-class MeanAndMax(nn.Module):
-    """(n, channels, height, width) -> (n, 2 * channels): mean and maximum of every channel."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)
-
-
-@register_model("resnet", images=1, axes=2, recipe=RECIPE)
+@register_model("resnet", images=1, axes=AXES, recipe=RECIPE)
 def resnet(
     inputs: Inputs,
     outputs: dict[str, int],
     *,
     widths: Widths = (16, 32, 64),
-    blocks: Annotated[int, Field(ge=1)] = 1,
+    blocks: Positive = 1,
     dropout: Fraction = 0.2,
-    compress: Annotated[float, Field(gt=0)] | None = 0.1,
+    compress: Compress = 0.1,
+    most_cells: Positive | None = None,
+    norm: Literal["batch", "group"] = "batch",
 ) -> nn.Module:
     """A residual network with one stage per width, each after the first at half the grid.
 
     `compress`: asinh(x / compress) is seen beside each channel x, for inputs scaled to about one; None: x alone.
+    `most_cells`: longer axes are made coarser by the first layer (default: 1024, 64 or 16 cells for 1, 2 or 3 axes).
     """
 
     def trunk(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
-        channels = shape[0] if compress is None else 2 * shape[0]
-        layers: list[nn.Module] = [
-            *([] if compress is None else [WithCompressed(compress)]),
-            ChannelsLast(),
-            nn.Conv2d(channels, widths[0], 3, padding=1, bias=False),
-            nn.BatchNorm2d(widths[0]),
-            nn.ReLU(),
-        ]
+        axes = len(shape) - 1
+        layers, _ = stem(shape, widths[0], most_cells or MOST[axes], compress)
+        layers += [NORMS[norm](widths[0]), nn.ReLU()]
         channels = widths[0]
         for stage, width in enumerate(widths):
             for block in range(blocks):
-                layers.append(Residual(channels, width, 2 if stage and not block else 1))
+                layers.append(Residual(axes, channels, width, 2 if stage and not block else 1, norm))
                 channels = width
         return nn.Sequential(*layers, MeanAndMax()), 2 * channels
 
@@ -110,7 +87,7 @@ def resnet(
 
 def _initialise(module: nn.Module) -> None:
     """He et al., arXiv:1502.01852, and every block starts as its shortcut (Goyal et al., arXiv:1706.02677)."""
-    if isinstance(module, nn.Conv2d):
+    if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
         nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
     if isinstance(module, Residual):
         nn.init.zeros_(module.layers[-1].weight)  # type: ignore[arg-type]

@@ -98,7 +98,8 @@ class ImageTable:
             if len(place) and place.max() >= self._cells:
                 raise self._damaged()
             place = np.stack(np.unravel_index(place[:, 0], image.shape), axis=1)
-        return SparseImage(torch.from_numpy(offsets), torch.from_numpy(place), torch.from_numpy(value), image.shape)
+        hits = (torch.from_numpy(offsets), torch.from_numpy(place), torch.from_numpy(value))
+        return SparseImage(*hits, image.shape, image.low, image.pitch)
 
     def _damaged(self) -> DataError:
         return DataError(f"the hits of image '{self.image.name}' are damaged", fix="prepare the store again")
@@ -169,8 +170,10 @@ def _addresses(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.array([a.ctypes.data for a in arrays], np.int64)
 
 
-def batch_from_events(events: EventBatch, schema: EventSchema) -> Batch:
-    """A host batch as a model's `Batch` on the CPU, dense."""
+def batch_from_events(events: EventBatch, schema: EventSchema, *, hits: bool = False) -> Batch:
+    """A host batch as a model's `Batch` on the CPU, dense; with `hits`, images that are hits stay hits."""
     label = events.label.astype(np.int64)
-    (batch,) = Assembler([events], schema).batches(np.arange(len(events)), label, [len(events)])
+    sparse = [name for name, images in events.images.items() if hits and isinstance(images, Ragged)]
+    assembler = Assembler([events], schema, sparse=sparse)
+    (batch,) = assembler.batches(np.arange(len(events)), label, [len(events)])
     return batch

@@ -24,8 +24,9 @@ class Network:
     def __init__(self, module: nn.Module, device: torch.device | str = "cpu"):
         self.device = torch.device(device)
         self.module = module.to(self.device)
-        if any(isinstance(layer, nn.Conv2d) for layer in module.modules()):
-            self.module = self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for layer in module.modules():
+            if isinstance(layer, nn.Conv2d):  # one by one: weights of other dimensions know no such layout
+                layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
         """Raw outputs with gradients; the module's mode is the caller's business."""

@@ -117,9 +117,19 @@ class Run:
             shuffle=training,
             seed=options.seed,
             limit=limit,
+            sparse=self.sparse_images(store),
             change=lambda batch, generator: self.change(batch, generator, training=training),
             device=self.device,
         )
+
+    def sparse_images(self, store: Store) -> tuple[str, ...]:
+        """Images that come from `store` as hits: all that it keeps as such, for a model that takes hits."""
+        kept = store.manifest.storage.items() if self.config.entry.hits else ()
+        return tuple(name for name, storage in kept if storage != "dense")
+
+    def batch(self, events: EventBatch) -> Batch:
+        """Events in memory as an untransformed batch."""
+        return batch_from_events(events, self.schema, hits=self.config.entry.hits)
 
     def change(self, batch: Batch, generator: torch.Generator | None = None, *, training: bool = False) -> Batch:
         """Apply the transforms; augmentations only in training."""
@@ -145,7 +155,7 @@ class Run:
         self._check(events)
         every = np.arange(len(events))
         parts = (events.take(every[i : i + batch_size]) for i in range(0, len(events), batch_size))
-        return self.predict_batches((batch_from_events(part, self.schema) for part in parts), calibrated=calibrated)
+        return self.predict_batches(map(self.batch, parts), calibrated=calibrated)
 
     def predict_batches(
         self, batches: Iterable[Batch], files: tuple[str, ...] = (), *, calibrated: bool = False

@@ -17,7 +17,7 @@ from pidcam.formats.layout import open_reader, reads_folders
 from pidcam.predictions import Predictions
 from pidcam.progress import progress
 from pidcam.schema import EventSchema
-from pidcam.store.loader import Loader, batch_from_events
+from pidcam.store.loader import Loader
 from pidcam.store.manifest import is_store
 from pidcam.store.store import Store
 from pidcam.training.calibration import calibrate, read_temperature
@@ -92,7 +92,8 @@ def _from_store(run: Run, path: Path) -> Iterator[int | _Part]:
     yield sum(store.manifest.events(split) for split in store.splits)
     for split in store.splits:
         if store.manifest.events(split):
-            loader = Loader(store, split, batch_size=BATCH_SIZE, device=run.device)
+            sparse = run.sparse_images(store)
+            loader = Loader(store, split, batch_size=BATCH_SIZE, sparse=sparse, device=run.device)
             table = run.task.selection.table(store.schema)
             for batch in loader:
                 yield _Part(run.predict_batches([_relabelled(batch, table)], names))
@@ -131,4 +132,4 @@ def _score(
     )
     every = np.arange(len(batch))
     parts = (batch.take(every[i : i + BATCH_SIZE]) for i in range(0, max(len(batch), 1), BATCH_SIZE))
-    return _Part(run.predict_batches((batch_from_events(p, schema) for p in parts), names), dropped)
+    return _Part(run.predict_batches(map(run.batch, parts), names), dropped)
