@@ -1,4 +1,4 @@
-"""The non-zero cells of one image channel, and sums over the hits of each event.
+"""The hits of an image, of one of its channels, and sums over the hits of each event.
 
 Every sum runs over the hits of one event in cell order, in float64: features do not depend on how events are batched.
 """
@@ -17,6 +17,32 @@ Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
+class ImageHits:
+    """Hits of `n` events on the grid `shape`: `event` (hits,) ascends, `place` (axes, hits) is the cell index along
+    every axis, `value` (hits, channels)."""
+
+    n: int
+    shape: tuple[int, ...]
+    event: Integers
+    place: Integers
+    value: np.ndarray
+
+    @classmethod
+    def of(cls, dense: np.ndarray) -> ImageHits:
+        """The cells of (n, channels, *shape) with any non-zero channel."""
+        index = np.nonzero((dense != 0).any(axis=1))
+        return cls(len(dense), dense.shape[2:], index[0], np.stack(index[1:]), np.moveaxis(dense, 1, -1)[index])
+
+    def channel(self, number: int) -> tuple[Hits, np.ndarray]:
+        """Hits of one channel, and the values (hits, channels) of all channels there; zero and NaN are no hits."""
+        with np.errstate(invalid="ignore"):
+            energy = np.abs(self.value[:, number])
+            mask = energy > 0
+        hits = Hits(self.n, self.shape, self.event[mask], energy[mask].astype(np.float64), self.place[:, mask])
+        return hits, self.value[mask].astype(np.float64)
+
+
+@dataclass(frozen=True)
 class Hits:
     """Hits of `n` events: `event` (hits,) ascends, `energy` (hits,) > 0 is the absolute value of the cell, `place`
     (axes, hits) the cell index along every axis of the grid `shape`."""
@@ -26,14 +52,6 @@ class Hits:
     event: Integers
     energy: Floats
     place: Integers
-
-    @classmethod
-    def of(cls, image: np.ndarray) -> Hits:
-        """From one channel (n, *shape); cells of value zero or NaN are no hits."""
-        with np.errstate(invalid="ignore"):
-            index = np.nonzero(np.abs(image) > 0)
-        energy = np.abs(image[index]).astype(np.float64)
-        return cls(len(image), image.shape[1:], index[0], energy, np.stack(index[1:]))
 
     def sum(self, values: Floats) -> Floats:
         """(n,) sum of per-hit `values` over the hits of each event."""

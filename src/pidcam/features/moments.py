@@ -46,23 +46,22 @@ def moment_features(hits: Hits, axes: Sequence[str]) -> dict[str, Floats]:
     return features
 
 
-def companion_features(hits: Hits, channel: np.ndarray) -> dict[str, Floats]:
-    """Name -> (n,) for a further channel (n, *shape) of the same cells, such as the time t of each hit.
+def companion_features(hits: Hits, value: Floats) -> dict[str, Floats]:
+    """Name -> (n,) for `value` (hits,), what a further channel says of the same cells, such as the time t of each hit.
 
     mean = <t>, rms = sqrt(<(t - <t>)^2>) and mean_plain, rms_plain the same with every hit counted once, peak = t of
-    the most energetic cell, hits = number of cells where t is not zero. Empty events give zeros.
+    the most energetic cell. Empty events give zeros.
     """
-    value = channel[(hits.event, *hits.place)].astype(np.float64)
     one = np.ones_like(hits.energy)
     features = {}
     for suffix, weight in (("", hits.energy), ("_plain", one)):
         mean = hits.mean(value, weight)
         features[f"mean{suffix}"] = mean
         features[f"rms{suffix}"] = np.sqrt(hits.mean((value - mean[hits.event]) ** 2, weight))
-    energy, place = hits.nth(0)
-    peak = channel[(np.arange(hits.n), *place)].astype(np.float64)
-    features["peak"] = np.where(energy > 0, peak, 0.0)
-    features["hits"] = np.count_nonzero(channel, axis=tuple(range(1, channel.ndim))).astype(np.float64)
+    order, rank = hits.ranked
+    first = order[rank == 0]
+    features["peak"] = np.zeros(hits.n)
+    features["peak"][hits.event[first]] = value[first]
     return features
 
 

@@ -12,9 +12,9 @@ import lightgbm
 import numpy as np
 from pydantic import Field
 
-from pidcam.batch import Batch
+from pidcam.batch import Batch, SparseImage
 from pidcam.errors import DataError, InputError, MismatchError
-from pidcam.features import image_features
+from pidcam.features import ImageHits, image_features
 from pidcam.files import read_json, reading, write_json, write_text
 from pidcam.models.base import Inputs, register_model
 
@@ -42,7 +42,7 @@ class BoostedTrees:
 
     def features(self, batch: Batch) -> tuple[list[str], np.ndarray]:
         """Names and matrix (n, features) float32: what pidcam computes from the images, then the scalar features."""
-        images = {name: batch.dense(name).numpy(force=True) for name in self.inputs.images}
+        images = {name: _hits(batch.hits(name)) for name in self.inputs.images}
         names, matrix = image_features(images, self.inputs.channels, self.inputs.axes)
         scalars = batch.stack_features(self.inputs.features).numpy(force=True)
         if not images:
@@ -146,6 +146,11 @@ class BoostedTrees:
         return sum(int(n) for n in re.findall(r"^num_leaves=(\d+)$", self.booster.model_to_string(), re.MULTILINE))
 
 
+def _hits(image: SparseImage) -> ImageHits:
+    event, place, value = (x.numpy(force=True) for x in (image.event, image.place.T, image.value))
+    return ImageHits(len(image.offsets) - 1, image.shape, event, place, value)
+
+
 def _plain(name: str) -> str:
     """LightGBM takes no blanks and no JSON characters in the names of features."""
     return re.sub(r"[^\w.+-]", "_", name)
@@ -166,7 +171,7 @@ def _history(record: RunDirectory) -> Callable[[Any], None]:
     return callback
 
 
-@register_model("bdt")
+@register_model("bdt", hits=True)
 def bdt(
     inputs: Inputs,
     outputs: dict[str, int],
@@ -182,7 +187,7 @@ def bdt(
     seed: int = 0,
     threads: Annotated[int, Field(ge=0)] = 0,
 ) -> BoostedTrees:
-    """Boosted decision trees (LightGBM) on shower-shape features computed from the images.
+    """Boosted decision trees (LightGBM) on shower and track features computed from the images.
 
     `min_events` per leaf; every tree sees `feature_fraction` of the features and `event_fraction` of the events;
     `threads` 0 takes all cores. The same seed gives the same trees for any number of threads.
