@@ -76,19 +76,38 @@ def cluster(address: str) -> Iterator[Executor]:
     """The workers of a Dask cluster whose scheduler is at `address` (tcp://host:port), as an executor.
 
     They must see the files under the same paths. Raises `MissingExtraError` without Dask, `InputError` if nobody
-    answers.
+    answers, there are no workers, or they have another pidcam.
     """
     try:
         from distributed import Client
     except ImportError as error:
         raise MissingExtraError("a Dask cluster", "cluster") from error
     try:
-        client = Client(address, timeout=10)
-    except (OSError, ValueError) as error:
-        fix = "start a Dask scheduler and workers, and give the scheduler's address"
-        raise InputError(f"no Dask scheduler answers ({error})", where=address, fix=fix) from error
+        client = Client(address, timeout=CLUSTER_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        fix = "start one with: dask scheduler, and on every machine: dask worker ADDRESS"
+        raise InputError("no Dask scheduler answers here", where=address, fix=fix) from error
     with client:
-        yield client.get_executor()
+        try:
+            versions = client.run(_version)
+        except Exception as error:  # whatever unpickling meets where pidcam is not installed
+            raise InputError("its workers cannot import pidcam", where=address, fix=INSTALL) from error
+        if not versions:
+            raise InputError("the cluster has no workers", where=address, fix="start some with: dask worker ADDRESS")
+        if other := {v for v in versions.values() if v != _version()}:
+            what = f"its workers have pidcam {', '.join(sorted(other))}, this is {_version()}"
+            raise InputError(what, where=address, fix=INSTALL)
+        yield client.get_executor(pure=False)
+
+
+CLUSTER_SECONDS = 10
+INSTALL = "install the same pidcam in the environment of the workers"
+
+
+def _version() -> str:
+    import pidcam
+
+    return pidcam.__version__
 
 
 def _collect(

@@ -107,7 +107,8 @@ Columns = Annotated[dict[str, CardColumn], BeforeValidator(_keyed)]
 
 
 class Card(Spec):
-    """A card. `files` are patterns seen from its folder; `label` says how the class of an event is found.
+    """A card. `files` are patterns seen from its folder; `label` says how the class of an event is found, `weight` is
+    the key of its weight, and `steps` change events as they are read.
 
     `classes` gives names their PDG ids, and the order of classes; left out, the classes are those of `label`, in its
     order. `content_identifies`: two events with equal content are one. `split`: as `prepare --split`, or ranges of rows
@@ -125,6 +126,8 @@ class Card(Spec):
     features: Columns = {}
     targets: Columns = {}
     label: LabelSource | None = None
+    weight: Key | None = None
+    steps: tuple[dict[str, Any], ...] = ()
     classes: dict[str, tuple[int, ...]] = {}
     content_identifies: bool = False
     split: str | dict[str, tuple[int, int]] = DEFAULT_SPLIT
@@ -165,6 +168,8 @@ class Card(Spec):
             tree=self.tree,
             text=self.text,
             rows=self.rows,
+            weight=self.weight,
+            steps=self.steps,
         )
 
     def _classes(self) -> dict[str, tuple[int, ...]]:

@@ -19,11 +19,11 @@ def list_command(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="detectors, models, tasks, transforms, formats, simulators or recipes.", show_default=False
+            help="detectors, models, tasks, transforms, steps, formats, simulators or recipes.", show_default=False
         ),
     ] = None,
 ) -> Shown:
-    """What pidcam knows by name: detectors, models, tasks, transforms, formats, simulators, recipes."""
+    """What pidcam knows by name: detectors, models, tasks, transforms, steps, formats, simulators, recipes."""
     from pidcam.cli.tables import show_table
     from pidcam.verbs.list import KINDS, list_things
 
@@ -163,6 +163,44 @@ def prepare_command(
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many events per class.", show_default=False)
     ] = None,
+    select: Annotated[
+        str | None,
+        typer.Option(help="Keep events that meet this, as in: energy > 20 and abs(eta) < 1.2", show_default=False),
+    ] = None,
+    mix: Annotated[
+        list[str] | None, typer.Option(help="Proportions of classes: electron=1,photon=2", show_default=False)
+    ] = None,
+    reweight: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Weight classes flat in this column: energy:20 bins, or edges energy:0,10,50 (several: jointly).",
+            show_default=False,
+        ),
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(help="Weight them like this class, instead of flat.", show_default=False)
+    ] = None,
+    class_weight: Annotated[
+        list[str] | None,
+        typer.Option("--class-weight", help="Factors to weights: electron=2,photon=1", show_default=False),
+    ] = None,
+    step: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Change events before: 'threshold image=ecal minimum=0.1' (see: pidcam list steps).",
+            show_default=False,
+        ),
+    ] = None,
+    storage: Annotated[
+        list[str] | None,
+        typer.Option(help="Keep images as dense, cells or points: ecal=dense", show_default=False),
+    ] = None,
+    float16: Annotated[
+        bool, typer.Option("--float16", help="Keep values in two bytes; tells what that loses.")
+    ] = False,
+    cluster: Annotated[
+        str | None, typer.Option(help="Work on this Dask cluster: tcp://HOST:PORT", show_default=False)
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes (default: all cores).", show_default=False)
     ] = None,
@@ -178,8 +216,12 @@ def prepare_command(
         "keep_duplicates": keep_duplicates,
         "drop_bad": drop_bad,
         "allow_one_class": allow_one_class,
+        "float16": float16,
     }
-    given = {"split": split, "split_by": split_by, "limit": limit}
+    given = {
+        "split": split, "split_by": split_by, "limit": limit, "select": select, "mix": mix, "reweight": reweight,
+        "reference": reference, "class_weight": class_weight, "steps": step, "storage": storage,
+    }  # fmt: skip
     options |= {name: value for name, value in given.items() if value is not None}
-    store = prepare(detector, files or (), out, workers=workers, quick=quick, **options)
+    store = prepare(detector, files or (), out, workers=workers, cluster=cluster, quick=quick, **options)
     return {"store": str(store.path), **store.manifest.model_dump(mode="json")}, lambda: show_store(store)

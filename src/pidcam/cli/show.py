@@ -28,6 +28,18 @@ def show_store(store: Store) -> None:
     console().print(
         f"{size / 1e6:.1f} MB, images stored as {', '.join(f'{k}: {v}' for k, v in manifest.storage.items())}"
     )
+    for split, classes in manifest.weights.items():
+        told = (f"{name} {w.total:,.1f} (worth {w.effective:,.0f} of {w.events:,})" for name, w in classes.items())
+        console().print(f"weights in {split}: {', '.join(told)}", markup=False)
+    for image, channels in manifest.rounding.items():
+        for channel, lost in zip(manifest.event_schema.image(image).channels, channels, strict=True):
+            line = (
+                f"float16, {image} {channel.name}: relative error {lost.relative:.1e} (rms), largest {lost.largest:.2g}"
+            )
+            console().print(f"{line} {channel.unit}, {lost.vanished:.1e} of the values became zero", markup=False)
+    if manifest.folds:
+        fix = f"one fold tests, the next validates: pidcam.Store({str(store.path)!r}, fold=0)"
+        console().print(f"{len(manifest.folds)} folds, of which {fix}", markup=False)
     show_wrote("store", store.path, f"pidcam train {store.path}")
 
 

@@ -98,3 +98,4 @@ def _parts(batch: EventBatch, schema: EventSchema, truth: bool) -> Iterator[_Par
             if column.name in given:
                 name, values = f"{kind} '{column.name}'", given[column.name]
                 yield _Part(name, values, every, *_limits(column), may_miss=column.optional)
+    yield _Part("the weight", batch.weight, every)

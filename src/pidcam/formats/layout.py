@@ -13,6 +13,7 @@ from pidcam.events import EventBatch
 from pidcam.formats.columns import RawFile
 from pidcam.registry import Registry
 from pidcam.schema import EventSchema, Spec
+from pidcam.steps.base import Step, build_steps, take_steps
 
 Order = Literal["channel-first", "channel-last", "no-channel"]
 
@@ -128,7 +129,9 @@ class Layout(Spec):
     """How the raw files of a detector are laid out: schema names to keys of the file.
 
     images: dense ones; hits: the others; tree: the TTree or RNTuple of a ROOT file (None: its only one); text: how text
-    is cut; rows: set where a row is a hit and not an event; variants: patterns of the path's end to another layout.
+    is cut; rows: set where a row is a hit and not an event; variants: patterns of the path's end to another layout;
+    weight: key of the weight that an event has; steps: changes to the events as they are read, in their order, each
+    `{name: threshold, minimum: 0.1}` (see `pidcam list steps`).
     """
 
     format: str
@@ -141,6 +144,8 @@ class Layout(Spec):
     text: TextOptions = TextOptions()
     rows: HitRows | None = None
     variants: dict[str, Layout] = {}
+    weight: Key | None = None
+    steps: tuple[dict[str, Any], ...] = ()
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -240,8 +245,32 @@ def reads_folders(layout: Layout) -> bool:
 
 
 def open_reader(path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True) -> Reader:
-    """The reader of a raw file, whatever its format."""
-    return formats[layout.format].reader(path, layout, schema, truth=truth)
+    """The reader of a raw file, whatever its format, that takes the steps of the layout."""
+    reader = formats[layout.format].reader(path, layout, schema, truth=truth)
+    return _Stepping(reader, build_steps(layout.steps, schema), schema) if layout.steps else reader
+
+
+class _Stepping:
+    """A reader whose events are changed by steps."""
+
+    def __init__(self, reader: Reader, built: list[tuple[str, Step]], schema: EventSchema):
+        self.path, self.step = reader.path, reader.step
+        self._reader, self._steps, self._schema = reader, built, schema
+
+    def __len__(self) -> int:
+        return len(self._reader)
+
+    def read(self, start: int, stop: int) -> EventBatch:
+        return take_steps(self._steps, self._reader.read(start, stop), self._schema, where=self.path)
+
+    def __enter__(self) -> Self:
+        self._reader.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._reader.__exit__(kind, error, trace)
 
 
 def open_writer(path: Path, layout: Layout, schema: EventSchema, *, about: dict[str, Any] | None = None) -> Writer:

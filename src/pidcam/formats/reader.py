@@ -44,6 +44,8 @@ class EventReader:
             self._hits = {image.name: _HitKeys(matcher, source, layout, image) for image, source in self._sources.hits}
             self._find_label(schema, truth)
             self._columns = self._find_scalars(matcher, truth)
+            if layout.weight is not None and (truth or choose(raw, layout.weight) is not None):
+                self._columns["weight", ""] = matcher.scalar(layout.weight, "the weight")[0]
             self._rows = find_rows(raw, layout, matcher, self._keys_of_events(), list(self._hits.values()))
             self.step = self._choose_step()
         finally:
@@ -120,7 +122,10 @@ class EventReader:
             key = self._columns["label", ""]
             raw = self._rows_of(values[key], key, start, take) if self._labels.one_hot else column(key)
             label = self._labels.number(raw, row, self.path)
-        return EventBatch(images, numbers["feature"], unknown | numbers["target"], label, row)
+        weight = np.ones(len(row), np.float32)
+        if ("weight", "") in self._columns:
+            weight = column(self._columns["weight", ""]).astype(np.float32)
+        return EventBatch(images, numbers["feature"], unknown | numbers["target"], label, row, weight=weight)
 
     def _rows_of(self, values: Values, key: str, start: int, take: Take) -> np.ndarray:
         """(n, ...) the first row of every event, whether the file has arrays or lists."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,10 @@ from pidcam.store.shuffle import permutation
 
 @dataclass(frozen=True)
 class Gather:
-    """Shard `name` of the store `out`: its events lie in `piece` at `position`, both (n,) and ascending."""
+    """Shard `name` of the store `out`: its events lie in `piece` at `position`, both (n,) and ascending.
+
+    `weight` (n,) replaces the weights that they have.
+    """
 
     out: Path
     work: Path
@@ -29,6 +32,7 @@ class Gather:
     position: np.ndarray
     seed: int
     schema: EventSchema
+    weight: np.ndarray | None = None
 
 
 class Gathered(Spec):
@@ -42,7 +46,8 @@ class Gathered(Spec):
 def gather(task: Gather) -> Gathered:
     """Write one shard, or return what an earlier call wrote."""
     summary = task.work / f"{task.name}.json"
-    asked = xxhash.xxh3_128(task.piece.tobytes() + task.position.tobytes()).hexdigest()
+    weight = b"" if task.weight is None else task.weight.tobytes()
+    asked = xxhash.xxh3_128(task.piece.tobytes() + task.position.tobytes() + weight).hexdigest()
     if summary.exists():
         earlier = parse(Gathered, read_json(summary), where=summary)
         if earlier.asked == asked:
@@ -55,6 +60,8 @@ def gather(task: Gather) -> Gathered:
     ]
     events = EventBatch.concat(parts)
     del parts
+    if task.weight is not None:
+        events = replace(events, weight=task.weight)
     events = events.take(permutation(len(events), "shard", task.seed, task.name))
     shard = write_shard(task.out / task.name, events)
     done = Gathered(asked=asked, shard=shard, moments=moments(events, task.schema))

@@ -15,6 +15,7 @@ from pidcam.errors import DataError, InputError
 from pidcam.files import read_json
 from pidcam.formats.layout import Layout
 from pidcam.schema import EventSchema, Spec
+from pidcam.store.rounding import Rounding
 
 NAME = "manifest.json"
 REQUEST = "request.json"
@@ -65,11 +66,20 @@ class Accounting(Spec):
         return all(n == sum(part.get(name, 0) for part in parts) for name, n in self.read.items())
 
 
+class ClassWeight(Spec):
+    """Of the events of a class: their number, total weight, and how many equal weights would be worth the same."""
+
+    events: int
+    total: float
+    effective: float
+
+
 class Manifest(Spec):
     """See the fields.
 
     `raw_layout` says how raw files of the detector are read, `storage` how each image is kept; `fingerprint` identifies
-    the split event by event. `folds` has sums over the images of each fold, where there are folds.
+    the split event by event. `folds` has sums over the images of each fold, where there are folds; `options` is what
+    was asked for beside defaults; `weights` are told where they were changed, `rounding` where values are float16.
     """
 
     layout: Literal[1] = 1
@@ -85,6 +95,9 @@ class Manifest(Spec):
     accounting: Accounting
     statistics: dict[str, tuple[ChannelStatistics, ...]]
     folds: dict[str, dict[str, Moments]] = {}
+    options: dict[str, Any] = {}
+    weights: dict[str, dict[str, ClassWeight]] = {}
+    rounding: dict[str, tuple[Rounding, ...]] = {}
     fingerprint: str
 
     def events(self, split: str) -> int:

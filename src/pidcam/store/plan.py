@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
-from typing import Annotated
 
 import numpy as np
 import xxhash
-from pydantic import Field
 
 from pidcam.errors import DataError
-from pidcam.schema import EventSchema, Spec
+from pidcam.schema import EventSchema
 from pidcam.store.groups import joined
-from pidcam.store.manifest import Accounting
-from pidcam.store.scan import Scan, State, stored_order
+from pidcam.store.manifest import Accounting, ClassWeight
+from pidcam.store.options import PrepareOptions
+from pidcam.store.scan import Scan, State, is_kept, stored_order
 from pidcam.store.shuffle import permutation
 from pidcam.store.split import OUTSIDE, Split
+from pidcam.store.weights import Spectrum, effective, reweight
 
 NO_CLASS = "(no class)"
 """What accounting calls events without truth."""
@@ -26,39 +26,18 @@ SHARD_BYTES = 32 << 20
 FILE = "file"
 """What events may be grouped by beside columns."""
 
-Positive = Annotated[int, Field(ge=1)]
-
-
-class PrepareOptions(Spec):
-    """What `prepare` may be told.
-
-    split: `official`, fractions or `folds:K`; split_by: events of one `file`, or with the same value of a feature or
-    target such as the run number, stay in one split; keep_empty: keep events without a hit; keep_duplicates: keep
-    repeated content, always in the split of its first occurrence; drop_bad: drop and count events with NaN, infinite or
-    forbidden values instead of stopping; limit: at most this many events per class, in the proportions of the splits;
-    shard_events: events per file of the store (default: about 32 MiB each).
-    """
-
-    split: str = "0.8/0.1/0.1"
-    split_by: str | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
-    keep_empty: bool = False
-    keep_duplicates: bool = False
-    drop_bad: bool = False
-    allow_one_class: bool = False
-    limit: Positive | None = None
-    shard_events: Positive | None = None
-
 
 class Reason(IntEnum):
     """Why an event is in no split."""
 
     none = 0
     bad_values = 1
-    empty = 2
-    duplicate = 3
-    outside_split = 4
-    limit = 5
+    selection = 2
+    empty = 3
+    duplicate = 4
+    outside_split = 5
+    limit = 6
+    mix = 7
 
 
 class Plan:
@@ -77,6 +56,7 @@ class Plan:
         state = np.concatenate([s.state for s in scans])
         self.reason = np.zeros(len(state), np.int8)
         self.reason[state == State.bad] = Reason.bad_values
+        self.reason[state == State.rejected] = Reason.selection
         if not options.keep_empty:
             self.reason[state == State.empty] = Reason.empty
         follower, leader = self._repeated(state) if schema.content_identifies else (np.empty(0, np.int64),) * 2
@@ -92,12 +72,15 @@ class Plan:
             self.target[follower] = self.target[leader]
         self.reason[good & (self.target == OUTSIDE)] = Reason.outside_split
         if options.limit is not None:
-            self._limit(options.limit)
+            self._keep(dict.fromkeys(self.names, options.limit), Reason.limit)
+        if options.mix:
+            self._keep(self._mixed(options.mix), Reason.mix)
+        self.weight = self._weights()
 
     def _repeated(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(numbers of events with content seen before, number of its first occurrence); empty events repeat nothing."""
         numbers = np.flatnonzero(state == State.good)
-        content = np.concatenate([s.content[s.state[s.state != State.bad] == State.good] for s in self.scans])
+        content = np.concatenate([s.content[s.state[is_kept(s.state)] == State.good] for s in self.scans])
         order = np.lexsort((content[:, 0], content[:, 1]))  # stable: equal content stays in canonical order
         content, numbers = content[order], numbers[order]
         same = np.zeros(len(numbers), bool)
@@ -111,25 +94,62 @@ class Plan:
             group = np.repeat([s.rows[0] for s in self.scans], np.diff(self.starts))
         else:
             values = np.concatenate([s.columns[name] for s in self.scans])
-            good = self.reason != Reason.bad_values
-            if np.isnan(values[good]).any():
+            if np.isnan(values[(self.reason != Reason.bad_values) & (self.reason != Reason.selection)]).any():
                 fix = "leave such events out, or split by file"
                 raise DataError(f"'{name}' is missing in some events, which then belong to no group", fix=fix)
             group = np.unique(values, return_inverse=True)[1]
         return joined(group, follower, leader) if self.options.keep_duplicates and len(follower) else group
 
-    def _limit(self, limit: int) -> None:
-        """Keep `limit` events of each class, in proportion to the splits, chosen by the seed."""
-        for number, name in self.names.items():
+    def _keep(self, numbers: Mapping[int, int], reason: Reason) -> None:
+        """Keep at most so many events of each class, in proportion to the splits, chosen by the seed."""
+        for number, most in numbers.items():
+            name = self.names[number]
             groups = [np.flatnonzero((self.label == number) & (self.target == k)) for k in range(len(self.split.names))]
             edges = np.concatenate([[0], np.cumsum([len(g) for g in groups])])
-            if edges[-1] <= limit:
+            if edges[-1] <= most:
                 continue
-            keep = np.diff(np.round(edges * (limit / edges[-1])).astype(int))
+            keep = np.diff(np.round(edges * (most / edges[-1])).astype(int))
             for split, events, n in zip(self.split.names, groups, keep, strict=True):
-                beyond = events[permutation(len(events), "limit", self.options.seed, name, split)[n:]]
+                beyond = events[permutation(len(events), reason.name, self.options.seed, name, split)[n:]]
                 self.target[beyond] = OUTSIDE
-                self.reason[beyond] = Reason.limit
+                self.reason[beyond] = reason
+
+    def _mixed(self, mix: Mapping[str, float]) -> dict[int, int]:
+        """How many events of each class there may be for these proportions, as many as possible."""
+        count = {n: int(np.count_nonzero((self.label == n) & (self.target != OUTSIDE))) for n in self.names}
+        for number, name in self.names.items():
+            if count[number] and name not in mix:
+                fix = f"give its share: {name}=1, or {name}=0 to leave it out"
+                raise DataError(
+                    f"nothing is said about class '{name}', which has {count[number]} events", where="--mix", fix=fix
+                )
+            if not count[number] and mix.get(name):
+                fix = "give files that hold it, or leave it out of the mix"
+                raise DataError(f"there are no events of class '{name}'", where="--mix", fix=fix)
+        share = {n: mix.get(name, 0.0) for n, name in self.names.items()}
+        whole = min((count[n] / share[n] for n in share if share[n]), default=0.0)
+        return {n: int(share[n] * whole + 1e-9) for n in share}
+
+    def _weights(self) -> np.ndarray | None:
+        """(n,) float32 weights where they are changed; they are fitted to the splits that train."""
+        options = self.options
+        if not options.reweight and not options.class_weight:
+            return None
+        weight = np.concatenate([s.weight for s in self.scans])
+        used = np.flatnonzero(self.target != OUTSIDE)
+        made = weight[used].astype(np.float64)
+        if options.reweight:
+            spectra = [Spectrum.of(text) for text in options.reweight]
+            columns = {s.column: np.concatenate([k.columns[s.column] for k in self.scans])[used] for s in spectra}
+            training = [self.split.names.index(name) for name in self.split.training]
+            numbers = {name: number for number, name in self.names.items()}
+            reference = None if options.reference is None else numbers[options.reference]
+            fitted = np.isin(self.target[used], training)
+            made = reweight(self.label[used], columns, made, fitted, spectra, reference, self.names)
+        for number, name in self.names.items():
+            made[self.label[used] == number] *= options.class_weight.get(name, 1.0)
+        weight[used] = made
+        return weight
 
     def require_classes(self) -> None:
         """Raise `DataError` if nothing is left, or only one class of several (unless that is allowed)."""
@@ -142,32 +162,34 @@ class Plan:
                 fix="give the files of the other classes too, or pass --allow-one-class",
             )
 
-    def shards(self, name: str) -> list[tuple[np.ndarray, np.ndarray]]:
-        """(piece, position in the piece), int32 and ascending, of the events of every shard of a split.
+    def shards(self, name: str) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
+        """(piece, position in the piece), int32 and ascending, of the events of every shard of a split; and the weights
+        of these events where they are changed.
 
         Every event goes to a random shard. Since the events of a piece lie in random order already, a shard may take
         a run of them, so that gathering it reads every piece in one stroke, however large the sample is.
         """
         places = [self._places(k, self.split.names.index(name)) for k in range(len(self.scans))]
-        counts = [len(p) for p in places]
-        piece = np.repeat(np.arange(len(places), dtype=np.int32), counts)
-        position = np.concatenate(places)
+        piece = np.repeat(np.arange(len(places), dtype=np.int32), [len(p) for p, _ in places])
+        position = np.concatenate([p for p, _ in places])
+        weight = None if self.weight is None else self.weight[np.concatenate([event for _, event in places])]
         count = max(1, -(-len(piece) // self._shard_events()))
         drawn = np.sort(permutation(len(piece), "shards", self.options.seed, name) % count + piece * np.int64(count))
         shard = drawn % count
-        return [(piece[shard == k], position[shard == k]) for k in range(count)]
+        mine = [shard == k for k in range(count)]
+        return [(piece[m], position[m], None if weight is None else weight[m]) for m in mine]
 
-    def _places(self, number: int, split: int) -> np.ndarray:
-        """Ascending positions in a piece of its events of one split."""
-        scan = self.scans[number]
-        written = np.flatnonzero(scan.state != State.bad)
-        stored = written[stored_order(len(written), self.options.seed, number)]
-        return np.flatnonzero(self.target[self.starts[number] + stored] == split).astype(np.int32)
+    def _places(self, number: int, split: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of the events of one split in a piece: their ascending positions there, and their numbers."""
+        written = np.flatnonzero(is_kept(self.scans[number].state))
+        events = self.starts[number] + written[stored_order(len(written), self.options.seed, number)]
+        position = np.flatnonzero(self.target[events] == split).astype(np.int32)
+        return position, events[position]
 
     def _shard_events(self) -> int:
         if self.options.shard_events:
             return self.options.shard_events
-        written = sum(int(np.count_nonzero(s.state != State.bad)) for s in self.scans)
+        written = sum(int(np.count_nonzero(is_kept(s.state))) for s in self.scans)
         return max(1, SHARD_BYTES * written // max(1, sum(s.bytes for s in self.scans)))
 
     def accounting(self) -> Accounting:
@@ -182,14 +204,29 @@ class Plan:
             },
         )
 
+    def weights(self) -> dict[str, dict[str, ClassWeight]]:
+        """{split: {class: what the weights add up to}}, where they are changed."""
+        if self.weight is None:
+            return {}
+        result: dict[str, dict[str, ClassWeight]] = {}
+        for k, split in enumerate(self.split.names):
+            of = {name: self.weight[(self.label == i) & (self.target == k)] for i, name in self.names.items()}
+            result[split] = {
+                name: ClassWeight(events=len(w), total=float(w.sum(dtype=np.float64)), effective=effective(w))
+                for name, w in of.items()
+            }
+        return result
+
     def fingerprint(self) -> str:
-        """xxh3-128 of content, truth and split of every raw event: equal if and only if the same events split alike.
+        """xxh3-128 of content, truth, split and changed weight of every raw event: equal if and only if the same events
+        split alike.
 
         It does not depend on how the raw files are chunked, compressed or cut into several.
         """
         digest = xxhash.xxh3_128(repr((self.split.names, self.names)).encode())
         for scan in self.scans:
             digest.update(scan.identity.data)
-        for each in (self.label, self.target):
-            digest.update(each.data)
+        for each in (self.label, self.target, self.weight):
+            if each is not None:
+                digest.update(each.data)
         return digest.hexdigest()

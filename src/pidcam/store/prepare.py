@@ -20,17 +20,20 @@ import xxhash
 import pidcam
 from pidcam.claim import WORK, Kind, claimed
 from pidcam.detectors.base import Detector
-from pidcam.errors import ConfigError, DataError, InputError, PidcamError, UnknownNameError
+from pidcam.errors import DataError, InputError, PidcamError
 from pidcam.files import write_json, writing
 from pidcam.formats.layout import open_reader
 from pidcam.formats.raw import fingerprint
 from pidcam.jobs import available_cores, run_jobs, worker_pool
 from pidcam.store.gather import Gather, Gathered, gather
 from pidcam.store.manifest import NAME, REQUEST, Manifest, Moments, Shard, Source, statistics
-from pidcam.store.plan import FILE, Plan, PrepareOptions
+from pidcam.store.options import PrepareOptions
+from pidcam.store.plan import Plan
+from pidcam.store.rounding import summed
 from pidcam.store.scan import Piece, Scan, choose_storage, scan
 from pidcam.store.split import Split
 from pidcam.store.store import Store
+from pidcam.store.wanted import adapted, wanted_columns
 
 STORE = Kind("store", "prepare", "files or options", request=REQUEST, done=NAME, made=("*.arrow",))
 
@@ -56,7 +59,8 @@ def prepare_store(
     Raises `ExistsError` if `out` holds something else, `DataError` or `InputError` for bad raw files.
     """
     split = Split.of(options.split, detector.official_split)
-    columns = _columns(detector, split, options)
+    detector = adapted(detector, options)
+    columns = wanted_columns(detector.schema, split, options)
     opened = _files(files, detector)
     # where the files lie does not matter, what is in them does
     sources = [source.model_dump(exclude={"path"}) for source, _ in opened]
@@ -71,19 +75,6 @@ def prepare_store(
                 run = partial(run_jobs, workers=1, executor=pool)
                 _prepare(detector, opened, out, split, options, columns, run)
     return Store(out)
-
-
-def _columns(detector: Detector, split: Split, options: PrepareOptions) -> tuple[str, ...]:
-    """What the plan must know of every event beside its class; `UnknownNameError` if the events have no such column."""
-    if options.split_by is None:
-        return ()
-    if split.method == "official":
-        fix = "split by fractions or folds instead"
-        raise ConfigError("the official split says for itself where every event goes", where="--split-by", fix=fix)
-    known = [c.name for c in (*detector.schema.features, *detector.schema.targets)]
-    if options.split_by not in (FILE, *known):
-        raise UnknownNameError("column", options.split_by, (FILE, *known), where="--split-by")
-    return () if options.split_by == FILE else (options.split_by,)
 
 
 def _files(files: Iterable[Path], detector: Detector) -> list[File]:
@@ -115,7 +106,7 @@ def _prepare(
     schema, work = detector.schema, out / WORK
     with writing(out):
         work.mkdir(exist_ok=True)
-    storage = choose_storage(Path(files[0][0].path), detector.layout, schema)
+    storage = choose_storage([Path(source.path) for source, _ in files], detector.layout, schema)
     pieces = _pieces(detector, files, work, options, storage, columns)
     scans: list[Scan] = run(scan, pieces, description="reading", size=lambda piece: piece.rows)
     plan = Plan(scans, schema, split, options)
@@ -123,8 +114,8 @@ def _prepare(
 
     gathers = {
         name: [
-            Gather(out, work, f"{name}-{number:05d}.arrow", piece, position, options.seed, schema)
-            for number, (piece, position) in enumerate(plan.shards(name))
+            Gather(out, work, f"{name}-{number:05d}.arrow", piece, position, options.seed, schema, weight)
+            for number, (piece, position, weight) in enumerate(plan.shards(name))
         ]
         for name in split.names
     }
@@ -148,6 +139,9 @@ def _prepare(
         shards=shards,
         accounting=plan.accounting(),
         statistics=statistics([moments[name] for name in split.training]),
+        options=options.model_dump(mode="json", exclude_defaults=True),
+        weights=plan.weights(),
+        rounding=summed([s.lost for s in scans], schema) if options.float16 else {},
         folds=moments if split.method == "folds" else {},
         fingerprint=plan.fingerprint(),
     )
@@ -189,6 +183,8 @@ def _pieces(
             drop_bad=options.drop_bad,
             storage=storage,
             columns=columns,
+            select=options.select,
+            float16=options.float16,
         )
         for number, (file, source, start, stop) in enumerate(runs)
     ]

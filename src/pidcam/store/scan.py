@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from pathlib import Path
@@ -10,24 +11,35 @@ import numpy as np
 import xxhash
 
 from pidcam.errors import MismatchError
-from pidcam.events import Cells, Dense, EventBatch, Images, Points
+from pidcam.events import Cells, Dense, EventBatch, Images, Points, concat_images
+from pidcam.expressions import parse_selection
 from pidcam.files import atomic_path
 from pidcam.formats.checks import check_events
-from pidcam.formats.layout import Layout, formats
+from pidcam.formats.layout import Layout, open_reader
 from pidcam.schema import EventSchema, Image
+from pidcam.store.rounding import TERMS, rounded
 from pidcam.store.shards import write_shard
 from pidcam.store.shuffle import permutation
+from pidcam.variables import known_variables, variables_of
 
 PROBE = 512
 """Events looked at to choose between cells and dense."""
+PROBED_FILES = 8
+"""From how many files they are: one may be of one class."""
 
 
 class State(IntEnum):
-    """What became of a raw row."""
+    """What became of a raw row; the first two are kept in the pieces."""
 
     good = 0
     empty = 1
     bad = 2
+    rejected = 3
+
+
+def is_kept(state: np.ndarray) -> np.ndarray:
+    """(n,) True for the rows that the pieces hold."""
+    return state <= State.empty
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,8 @@ class Piece:
     drop_bad: bool
     storage: dict[str, str]
     columns: tuple[str, ...] = ()
+    select: str | None = None
+    float16: bool = False
 
     @property
     def rows(self) -> int:
@@ -56,16 +70,19 @@ class Piece:
 class Scan:
     """What the plan must know of a piece.
 
-    Of every raw row, in raw order: `label` int16, `state` int8 and the `columns` float64 that the piece names; of the
-    rows that are not bad: `content` (n, 2) uint64, a hash of images and features, and `identity` (n,) uint64, a hash of
-    content and targets. `bytes` is the size of the piece on disk, where these rows lie in `stored_order`.
+    Of every raw row, in raw order: `label` int16, `state` int8, `weight` float32 and the `columns` float64 that the
+    piece names; of the rows that are kept: `content` (n, 2) uint64, a hash of images and features, and `identity` (n,)
+    uint64, a hash of content and targets. `bytes` is the size of the piece on disk, where the rows that are kept lie in
+    `stored_order`; `lost` is what `rounded` lost.
     """
 
     rows: np.ndarray
     label: np.ndarray
     state: np.ndarray
+    weight: np.ndarray
     content: np.ndarray
     identity: np.ndarray
+    lost: np.ndarray
     bytes: int
     columns: dict[str, np.ndarray]
 
@@ -85,22 +102,41 @@ def scan(piece: Piece) -> Scan:
     rows = np.array([piece.file, piece.start, piece.stop])
     if (kept := _load(out.with_suffix(".npz"))) is not None and np.array_equal(kept.rows, rows):
         return kept
-    with formats[piece.layout.format].reader(piece.source, piece.layout, piece.schema) as reader:
+    with open_reader(piece.source, piece.layout, piece.schema) as reader:
         raw = reader.read(piece.start, piece.stop)
-    good = check_events(raw, piece.schema, where=piece.source, drop_bad=piece.drop_bad)
-    events = raw if good.all() else raw.take(good)
+    label, weight = raw.label.astype(np.int16), raw.weight.astype(np.float32)
+    state = np.full(len(raw), State.bad, np.int8)
+    events, kept_rows = _selected(raw, piece, state)
+    del raw
+    columns = {name: np.full(len(state), np.nan) for name in piece.columns}
+    for name, values in variables_of(events, piece.schema, piece.columns).items():
+        columns[name][kept_rows] = values
     events = replace(
         events,
         images={i.name: as_stored(events.images[i.name], i, piece.storage[i.name]) for i in piece.schema.images},
         file=np.full(len(events), piece.file, np.int32),
     )
-    state = np.full(len(raw), State.bad, np.int8)
-    state[good] = np.where(events.is_empty(), State.empty, State.good)
+    content, identity = hashes(events)
+    lost = np.empty((0, TERMS))
+    if piece.float16:
+        events, lost = rounded(events, piece.schema, where=piece.source)
+    state[kept_rows] = np.where(events.is_empty(), State.empty, State.good)
     shard = write_shard(out, events.take(stored_order(len(events), piece.seed, piece.number)))
-    columns = {name: (raw.features | raw.targets)[name] for name in piece.columns}
-    found = Scan(rows, raw.label.astype(np.int16), state, *hashes(events), shard.bytes, columns)
+    found = Scan(rows, label, state, weight, content, identity, lost, shard.bytes, columns)
     _save(out.with_suffix(".npz"), found)
     return found
+
+
+def _selected(raw: EventBatch, piece: Piece, state: np.ndarray) -> tuple[EventBatch, np.ndarray]:
+    """The events that are good and meet the selection, and their rows; `state` (n,) is told of the others."""
+    good = check_events(raw, piece.schema, where=piece.source, drop_bad=piece.drop_bad)
+    events, rows = (raw if good.all() else raw.take(good)), np.flatnonzero(good)
+    if piece.select is None:
+        return events, rows
+    selection = parse_selection(piece.select, known_variables(piece.schema))
+    met = selection({"": np.empty(len(rows)), **variables_of(events, piece.schema, selection.names)})
+    state[rows[~met]] = State.rejected
+    return events.take(met), rows[met]
 
 
 COLUMN = "column."
@@ -181,18 +217,21 @@ def _view(array: np.ndarray) -> memoryview:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
-def choose_storage(path: Path, layout: Layout, schema: EventSchema) -> dict[str, str]:
+def choose_storage(paths: Sequence[Path], layout: Layout, schema: EventSchema) -> dict[str, str]:
     """How each image is stored: as declared, or where that is `auto` the smaller of cells and dense.
 
-    This is measured on the first rows of one file.
+    This is measured on the first rows of some files, which are spread over all.
     """
     storage = {i.name: str(i.storage) for i in schema.images}
     if "auto" in storage.values():
-        with formats[layout.format].reader(path, layout, schema) as reader:
-            probe = reader.read(0, min(len(reader), PROBE))
+        chosen = sorted({int(k) for k in np.linspace(0, len(paths) - 1, PROBED_FILES)})
+        probes = []
+        for k in chosen:
+            with open_reader(paths[k], layout, schema) as reader:
+                probes.append(reader.read(0, min(len(reader), -(-PROBE // len(chosen)))))
         for image in schema.images:
             if image.storage == "auto":
-                storage[image.name] = _smaller(probe.images[image.name], image)
+                storage[image.name] = _smaller(concat_images([p.images[image.name] for p in probes]), image)
     return storage
 
 

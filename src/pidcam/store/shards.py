@@ -2,9 +2,10 @@
 
 Columns: `label` int16 (index into the schema's classes), `weight` float32, `file` int32 (index into the manifest's
 sources), `row` int64, `feature.<name>` and `target.<name>` float32, and for each image `image.<name>`:
-dense   fixed_size_list<float32>[channels x cells]
-cells   large_list<struct<cell: uint16 | uint32, value: fixed_size_list<float32>[channels]>>
-points  large_list<struct<position: fixed_size_list<float32>[axes], value: fixed_size_list<float32>[channels]>>
+dense   fixed_size_list<float>[channels x cells]
+cells   large_list<struct<cell: uint16 | uint32, value: fixed_size_list<float>[channels]>>
+points  large_list<struct<position: fixed_size_list<float32>[axes], value: fixed_size_list<float>[channels]>>
+where float is float32 or, if that was asked for, float16.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ def _open(path: Path) -> pa.RecordBatch:
 
 
 def _rows(values: np.ndarray) -> pa.Array:
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1), pa.float32()), int(np.prod(values.shape[1:])))
+    kind = pa.float16() if values.dtype == np.float16 else pa.float32()
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1), kind), int(np.prod(values.shape[1:])))
 
 
 def _to_arrow(images: Images) -> pa.Array:

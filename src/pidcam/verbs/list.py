@@ -6,7 +6,7 @@ from typing import Any
 
 from pidcam.errors import UnknownNameError
 
-KINDS = ("detectors", "models", "tasks", "transforms", "formats", "simulators", "recipes")
+KINDS = ("detectors", "models", "tasks", "transforms", "steps", "formats", "simulators", "recipes")
 
 
 def list_things(kind: str) -> list[dict[str, Any]]:
@@ -76,6 +76,14 @@ def _transforms() -> list[dict[str, Any]]:
     return [
         {"name": name, "title": _first_line(transforms[name]), "augmentation": transforms[name].augmentation}
         for name in transforms
+    ]
+
+
+def _steps() -> list[dict[str, Any]]:
+    from pidcam.steps.base import steps
+
+    return [
+        {"name": name, "title": _first_line(steps[name]), "options": list(steps[name].model_fields)} for name in steps
     ]
 
 

@@ -9,9 +9,10 @@ from typing import Any
 from pidcam.cards import find_detector, raw_files
 from pidcam.config import parse
 from pidcam.detectors.base import Detector
+from pidcam.jobs import cluster as on_cluster
 from pidcam.progress import say
 from pidcam.store.manifest import NAME
-from pidcam.store.plan import PrepareOptions
+from pidcam.store.options import PrepareOptions
 from pidcam.store.prepare import prepare_store
 from pidcam.store.store import Store
 
@@ -24,6 +25,7 @@ def prepare(
     out: Path | str | None = None,
     *,
     workers: int | None = None,
+    cluster: str | None = None,
     quick: bool = False,
     **options: Any,
 ) -> Store:
@@ -31,7 +33,9 @@ def prepare(
 
     `detector` is a name or the path of a card, which may name its files itself; `out` defaults to `stores/<its name>`.
     `options` are those of `PrepareOptions`. The order of the files does not matter. Called again it finishes what was
-    stopped, or opens what is there. `quick` keeps at most 500 events per class.
+    stopped, or opens what is there. The work is done by `workers` processes, or by those of the Dask scheduler at
+    `cluster` (`tcp://host:port`), which must see the same files; the store is the same bit for bit. `quick` keeps at
+    most 500 events per class.
     """
     if quick:
         options.setdefault("limit", QUICK_LIMIT)
@@ -41,4 +45,8 @@ def prepare(
     out = Path("stores") / found.name if out is None else Path(out)
     if (out / NAME).exists():
         say(f"{out}: looking whether the store that is there is the one asked for")
-    return prepare_store(found, raw_files(detector, files), out, parsed, workers=workers)
+    files = raw_files(detector, files)
+    if cluster is None:
+        return prepare_store(found, files, out, parsed, workers=workers)
+    with on_cluster(cluster) as executor:
+        return prepare_store(found, files, out, parsed, executor=executor)
