@@ -181,7 +181,7 @@ def test_without_a_test_split_every_section_is_a_named_gap():
 def test_without_validation_there_is_no_threshold_and_no_temperature():
     of = judged()
     made, gaps = make(Judged(of.task, {k: v for k, v in of.splits.items() if k != "valid"}))
-    assert made.keys() == {"calibration", "overtraining", "confusion"}
+    assert made.keys() == {"calibration", "cuts", "overtraining", "confusion"}
     assert "temperature" not in made["calibration"]
     assert gaps["working_points"] == ["no valid split; prepare the store with one: --split 0.8/0.1/0.1"]
     assert gaps["calibration"] == [f"no temperature: {gaps['working_points'][0]}"]
@@ -191,7 +191,7 @@ def test_a_class_without_events_makes_a_gap_and_the_rest_is_made():
     of = judged(THREE)
     test = of.splits["test"]
     made, gaps = make(Judged(of.task, {**of.splits, "test": test.take(test.label != 2)}))
-    assert made.keys() == {"working_points", "calibration", "overtraining", "confusion", "areas", "species"}
+    assert made.keys() == {"working_points", "cuts", "calibration", "overtraining", "confusion", "areas", "species"}
     assert list(made["working_points"]["signals"]) == ["photon", "electron"]
     left = np.count_nonzero(test.label != 2)
     line = f"truth: one class only: 0 signal and {left} background events; give a sample that holds both"
@@ -228,7 +228,7 @@ def test_single_negative_weights_are_legitimate():
     test = of.splits["test"]
     weight = np.where(np.arange(len(test)) % 20 == 0, -test.weight, test.weight)
     made, _ = make(Judged(of.task, {**of.splits, "test": replace(test, weight=weight)}))
-    assert made.keys() == {"working_points", "calibration", "overtraining", "confusion"}
+    assert made.keys() == {"working_points", "cuts", "calibration", "overtraining", "confusion"}
 
 
 def test_a_warning_is_taken_down_once():

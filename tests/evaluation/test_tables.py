@@ -80,7 +80,8 @@ def test_every_table_of_an_evaluation(classes, heard):
     metrics |= make_sections(of.task.sections, of, Gaps())
     metrics["by"] = {"energy": plain(against(of, "energy", heard, edges=[10, 11, 100], unit="GeV"))}
     tables = {table.name: table for table in metrics_tables(metrics)}
-    expected = {"results", "working_points", "by_energy"} | ({"species"} if len(classes) > 2 else set())
+    expected = {"results", "working_points", "cuts", "purity", "by_energy"}
+    expected |= {"species", "areas"} if len(classes) > 2 else set()
     assert tables.keys() == expected
     for table in tables.values():
         assert {len(row) for row in table.rows} == {len(table.columns)}

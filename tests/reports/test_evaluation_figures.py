@@ -60,7 +60,7 @@ def test_reliability_tells_ece_and_temperature(calibration):
 
 def test_bins_have_a_panel_per_quantity_and_leave_gaps_out(bins):
     figure = reports.in_bins(bins("electron"), "energy")
-    assert [panel.get_xlabel() for panel in figure.axes] == ["energy [GeV]"] * 3
+    assert [panel.get_xlabel() for panel in figure.axes] == ["energy [GeV] (150 test events)", *["energy [GeV]"] * 2]
     assert [panel.get_ylabel() for panel in figure.axes] == [
         "AUC", "rate, cut at 10 % fake rate", "fake rate at 90 % efficiency in each bin",
     ]  # fmt: skip
@@ -124,3 +124,36 @@ def test_saliency_puts_attributions_beside_the_image(make_batch, make_schema):
     assert added.get_array()[1, 2] == -0.5
     assert (added.norm.vmin, added.norm.vmax) == (-0.5, 0.5)
     assert "energy: added to the log odds" in texts(figure)
+
+
+def test_sculpting_is_drawn_per_unit_of_the_variable(predictions):
+    rng = np.random.default_rng(0)
+    score, mass = rng.random(500), rng.exponential(30, 500)
+    edges = np.array([0.0, 10, 30, 200])
+    shape = analysis.sculpting(score, mass, 0.7, edges=edges)
+    section = plain({"unit": "GeV", "edges": edges, "signals": {"electron": {"sculpting": shape}, "photon": {}}})
+    figure = reports.sculpting(section, "mass")
+    top, bottom = figure.axes
+    assert top.get_ylabel() == "fraction of background / GeV"
+    assert bottom.get_xlabel() == f"mass [GeV] ({int(shape.rate.n.sum())} events against electron)"
+    failed = np.array(shape.failed) / np.diff(edges)
+    assert top.patches[0].get_data().values == pytest.approx(failed)
+    assert f"{shape.jensen_shannon:.4f} bit" in "".join(texts(figure))
+    with pytest.raises(DataError, match=r"^by mass: holds no sculpting$"):
+        reports.sculpting({**section, "signals": {"photon": {}}}, "mass")
+
+
+def test_a_learning_curve_shows_its_power_law():
+    def spread(mean):
+        return {"mean": mean, "statistical": 0.01, "error_of_mean": 0.02, "n": 1}
+
+    points = [{"events": n, "runs": [f"r{n}"], "auc": spread(0.9 - n**-0.5)} for n in (100, 400, 1600)]
+    fit = {"floor": 0.1, "scale": 1.0, "exponent": 0.5}
+    figure = reports.learning_curve([{"points": points, "fit": fit}, {"points": points[:2], "fit": None}])
+    (axes,) = figure.axes
+    assert axes.get_ylabel() == "1 $-$ AUC on test events"
+    line = axes.lines[0]
+    assert line.get_ydata() == pytest.approx(0.1 + line.get_xdata() ** -0.5)
+    assert "r1600\n0.100 + 1 $N^{-0.50}$" in texts(figure)
+    with pytest.raises(DataError, match="no runs that differ in the number of training events"):
+        reports.learning_curve([])

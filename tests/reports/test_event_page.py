@@ -1,6 +1,7 @@
 """The page of single events: offline, described, and volumes that turn in a real browser."""
 
 import base64
+import html
 import json
 import re
 import shutil
@@ -57,8 +58,10 @@ def track(hits=60, events=2, pitch=(2.0, 2.0, 1.0)):
 def attributes(page):
     """The data of the first canvas."""
     found = dict(re.findall(r'data-(\w+)="([^"]*)"', page[page.index("<canvas") : page.index("</canvas>")]))
-    place = np.frombuffer(base64.b64decode(found["place"]), "<f4").reshape(-1, 3)
-    return place, np.frombuffer(base64.b64decode(found["step"]), np.uint8), json.loads(found["half"])
+    raw = base64.b64decode(found["hits"])
+    n = len(raw) // 7
+    place = np.frombuffer(raw[: 6 * n], "<i2").reshape(-1, 3) / 32767
+    return place, np.frombuffer(raw[6 * n :], np.uint8), json.loads(html.unescape(found["box"]))["half"]
 
 
 def test_the_hits_are_where_they_were():
@@ -66,7 +69,7 @@ def test_the_hits_are_where_they_were():
     page = event_page(batch, schema, ["one <b>", "two"])
     place, step, half = attributes(page)
     # brightest first; the box is 20 mm wide in every direction
-    assert place == pytest.approx(np.linspace(9, -9, 60)[:, None] * np.ones(3) / (10 * np.sqrt(3)), abs=1e-6)
+    assert place == pytest.approx(np.linspace(9, -9, 60)[:, None] * np.ones(3) / (10 * np.sqrt(3)), abs=2e-5)
     assert half == pytest.approx([1 / np.sqrt(3)] * 3, abs=1e-4)
     assert step[0] == 255
     assert (np.diff(step.astype(int)) <= 0).all()

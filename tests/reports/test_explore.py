@@ -81,6 +81,24 @@ def test_pictures_decode_to_the_hits(make_predictions, schema, make_batch):
     assert (np.diff(steps[order].astype(int)) >= 0).all(), "brighter cells have later colours"
 
 
+def test_volumes_are_embedded_as_hits_in_space(make_predictions, make_schema, make_batch, monkeypatch):
+    monkeypatch.setattr(explore, "MOST_HITS", 25)
+    schema = make_schema((5, 6, 60), axes=("x", "y", "z"))
+    table, batch, rows = make_predictions(n=40), make_batch(schema, n=40), np.array([3, 5])
+    browser = explorer_data({"m": {"test": table}}, make_sample(table, batch, schema, rows))["browser"]
+    titles = [view["title"] for view in browser["views"]]
+    assert titles[:2] == ["energy, in space", "energy, y-x view"]
+    assert titles[4] == "time, in space"
+    box = browser["views"][0]["box"]
+    assert box["axes"] == ["x [cell]", "y [cell]", "z [cell]"]
+    raw = base64.b64decode(browser["pictures"][0][0])
+    place = np.frombuffer(raw[:150], "<i2").reshape(25, 3) / 32767
+    assert len(raw) == 7 * 25
+    energy = batch.images["ecal"].to_dense(schema.images[0]).values[3, 0]
+    brightest = (np.array(np.unravel_index(energy.argmax(), energy.shape)) + 0.5) / energy.shape * 2 - 1
+    assert place[0] == pytest.approx(brightest * box["half"], abs=1e-4)
+
+
 def test_events_of_other_rows_are_refused(make_predictions, schema, batch, make_batch):
     table = make_predictions(n=40)
     wrong = EventSample("test", np.array([1, 2]), batch.take(np.array([3, 4])), schema)

@@ -20,7 +20,7 @@ from pidcam.verbs.evaluate import evaluate
 
 pytestmark = pytest.mark.usefixtures("blank_figures")
 
-SECTIONS = {"working_points", "calibration", "overtraining", "confusion", "warnings"}
+SECTIONS = {"working_points", "cuts", "calibration", "overtraining", "confusion", "warnings"}
 
 
 def test_splits_and_sections(evaluated):
@@ -70,7 +70,8 @@ def test_everything_on_request(copy):
     assert figures >= {"reliability", "by_hits", "by_energy", "robustness", "importance", "saliency"}
     tables = {path.name for path in (run / "tables").iterdir()}
     assert tables == {
-        f"{n}.csv" for n in ("results", "working_points", "robustness", "importance", "by_hits", "by_energy")
+        f"{n}.csv"
+        for n in ("results", "working_points", "cuts", "purity", "robustness", "importance", "by_hits", "by_energy")
     }
 
     again = evaluate(run)  # what was made on request is kept

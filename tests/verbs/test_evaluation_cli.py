@@ -64,7 +64,9 @@ def test_tables_alone_are_printed_for_papers(copy):
     code, out, _ = call("evaluate", run, "--table", "tex")
     assert code == 0
     assert out.startswith("% Results per split\n\\begin{tabular}{lrrrr}\n")
-    assert out == "\n".join((run / "tables" / f"{n}.tex").read_text() for n in ("results", "working_points"))
+    assert out == "\n".join(
+        (run / "tables" / f"{n}.tex").read_text() for n in ("results", "working_points", "cuts", "purity")
+    )
 
 
 def test_compare(evaluated, tmp_path):

@@ -64,11 +64,6 @@ def show_warnings(warnings: Mapping[str, Sequence[str]]) -> None:
 
 
 def _cell(value: Any) -> Any:
-    from pidcam.evaluation.tables import rounded
+    from pidcam.evaluation.tables import cell_text
 
-    if not isinstance(value, tuple):
-        return value
-    if value[0] is None:
-        return None
-    number, error = rounded(*value)
-    return number if error is None else f"{number} ± {error}"
+    return cell_text(value) if isinstance(value, tuple) else value

@@ -1,16 +1,15 @@
-"""Several runs on the same test events: one row each, paired differences to the first, spread over seeds."""
+"""Several runs on the same test events: one row each, paired differences to the first, and what repeats tell."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pidcam import analysis
-from pidcam.analysis import SeedSpread
 from pidcam.errors import InputError
-from pidcam.evaluation.paired import Paired, compare_scores
+from pidcam.evaluation.paired import compare_scores
+from pidcam.evaluation.repeated import Row, Seeds, Sizes, seeds, sizes
 from pidcam.evaluation.sample import clean
 from pidcam.evaluation.sections import Gaps, Judged
 from pidcam.evaluation.tables import Table
@@ -21,7 +20,10 @@ from pidcam.tasks.base import Task
 
 @dataclass(frozen=True)
 class Entry:
-    """One evaluated run: its predictions per split, its configuration as plain data, and what its fit cost."""
+    """One evaluated run: its predictions per split, its configuration as plain data, and what its fit cost.
+
+    `trained_on` is the number of its training events.
+    """
 
     name: str
     task: Task
@@ -29,31 +31,7 @@ class Entry:
     config: Mapping[str, Any] = field(default_factory=dict)
     seconds: float | None = None
     parameters: int | None = None
-
-
-@dataclass(frozen=True)
-class Row:
-    """A run beside the reference: numbers on its test events, its working points, and the paired difference.
-
-    `numbers` has `n`, `auc`, `accuracy` and their errors; `points` is the section `working_points` of metrics.json or
-    None; `paired` is None for the reference itself.
-    """
-
-    name: str
-    numbers: dict[str, Any]
-    points: dict[str, Any] | None
-    paired: Paired | None
-    seconds: float | None
-    parameters: int | None
-
-
-@dataclass(frozen=True)
-class Seeds:
-    """Runs that differ in nothing but the seed."""
-
-    runs: tuple[str, ...]
-    auc: SeedSpread | None
-    accuracy: SeedSpread
+    trained_on: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +41,7 @@ class Comparison:
     reference: str
     rows: tuple[Row, ...]
     seeds: tuple[Seeds, ...]
+    sizes: tuple[Sizes, ...]
     warnings: dict[str, list[str]]
 
     def as_json(self) -> dict[str, Any]:
@@ -85,8 +64,11 @@ def compare_runs(entries: Sequence[Entry]) -> Comparison:
         warn = gaps.warn(entry.name)
         paired = None if entry is entries[0] else compare_scores(task, base, test, warn, where=entry.name)
         numbers, points = _alone(task, entry, test, gaps)
-        rows.append(Row(entry.name, numbers, points, paired, entry.seconds, entry.parameters))
-    return Comparison(entries[0].name, tuple(rows), tuple(_seeds(entries, rows)), dict(gaps))
+        cost = (entry.seconds, entry.parameters, entry.trained_on)
+        rows.append(Row(entry.name, numbers, points, paired, *cost))
+    configs = [entry.config for entry in entries]
+    repeated = tuple(seeds(rows, configs)), tuple(sizes(rows, configs))
+    return Comparison(entries[0].name, tuple(rows), *repeated, dict(gaps))
 
 
 def _test(entry: Entry) -> Predictions:
@@ -107,35 +89,6 @@ def _alone(task: Task, entry: Entry, test: Predictions, gaps: Gaps) -> tuple[dic
     numbers = {k: metrics.get(k) for k in ("n", "loss", "auc", "auc_error", "accuracy", "accuracy_error")}
     points = gaps.attempt(entry.name, lambda: working_points(Judged(task, splits), warn))
     return numbers, points
-
-
-def _seeds(entries: Sequence[Entry], rows: Sequence[Row]) -> list[Seeds]:
-    groups: dict[str, list[int]] = {}
-    for i, entry in enumerate(entries):
-        if entry.config:
-            groups.setdefault(_without_seed(entry.config), []).append(i)
-    found = []
-    for group in groups.values():
-        if len(group) < 2:
-            continue
-        spread: dict[str, SeedSpread | None] = {}
-        for key in ("auc", "accuracy"):
-            values, errors = ([rows[i].numbers[k] for i in group] for k in (key, f"{key}_error"))
-            known = None not in (*values, *errors)
-            spread[key] = analysis.over_seeds(values, errors) if known else None
-        accuracy = spread["accuracy"]
-        assert accuracy is not None  # every judged sample has one
-        found.append(Seeds(tuple(rows[i].name for i in group), spread["auc"], accuracy))
-    return found
-
-
-def _without_seed(config: Mapping[str, Any]) -> str:
-    """The configuration as a text, without the seeds."""
-    plain = json.loads(json.dumps(config, default=str))
-    for section in ("training", "model"):
-        if isinstance(plain.get(section), dict):
-            plain[section].pop("seed", None)
-    return json.dumps(plain, sort_keys=True)
 
 
 def comparison_table(comparison: Comparison) -> Table:
@@ -188,12 +141,26 @@ def seeds_table(comparison: Comparison) -> Table | None:
     """Mean over seeds with its error, the spread over seeds and the statistical error; None without repeats."""
     rows = []
     for group in comparison.seeds:
-        for name, spread in (("AUC", group.auc), ("accuracy", group.accuracy)):
+        for name, spread in {"AUC": group.auc, "accuracy": group.accuracy, **group.points}.items():
             if spread is not None:
                 numbers = ((spread.mean, spread.error_of_mean), spread.spread, spread.statistical)
                 rows.append((", ".join(group.runs), spread.n, name, *numbers))
     columns = ("runs", "seeds", "quantity", "mean", "spread over seeds", "statistical error")
     return Table("seeds", "Runs that differ in the seed alone", columns, tuple(rows)) if rows else None
+
+
+def sizes_table(comparison: Comparison) -> Table | None:
+    """A row per number of training events; None where no runs differ in that alone."""
+    rows = []
+    for curve in comparison.sizes:
+        for point in curve.points:
+            auc, several = point.auc, point.auc.n > 1
+            value = (auc.mean, auc.error_of_mean if several else auc.statistical)
+            numbers = (value, auc.spread if several else None, point.loss.mean)
+            rows.append((", ".join(point.runs), point.events, auc.n, *numbers))
+    columns = ("runs", "training events", "seeds", "AUC", "spread over seeds", "loss")
+    title = "Learning curve: runs that differ in the number of training events"
+    return Table("learning_curve", title, columns, tuple(rows)) if rows else None
 
 
 def _pair(value: Any, error: Any) -> tuple[Any, Any] | None:

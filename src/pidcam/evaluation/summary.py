@@ -15,13 +15,13 @@ _NAMES = {"auc": "AUC"}
 def metrics_tables(metrics: Mapping[str, Any]) -> list[Table]:
     """Every table that metrics.json gives: results, working points, species, bins, shifts, importance."""
     tables = [results(metrics)]
-    for name, make in (("working_points", working_points), ("species", species), ("robustness", robustness)):
-        if name in metrics:
-            tables.append(make(metrics[name]))
+    sections = {"working_points": (working_points,), "cuts": (cuts, purity), "areas": (areas,), "species": (species,)}
+    sections["robustness"] = (robustness,)
+    tables += [make(metrics[name]) for name, makers in sections.items() if name in metrics for make in makers]
     tables += [in_bins(name, section) for name, section in metrics.get("by", {}).items()]
     if "importance" in metrics:
         tables.append(permutation(metrics["importance"]))
-    return tables
+    return [table for table in tables if table.rows]
 
 
 def results(metrics: Mapping[str, Any]) -> Table:
@@ -41,12 +41,57 @@ def working_points(section: Mapping[str, Any]) -> Table:
     rows = []
     for signal, of in section["signals"].items():
         for point in of["points"]:
-            asked = f"{point['target'].replace('_', ' ')} {100 * point['asked']:g} %"
             rates = [_pair(point[key]["value"], point[key]["error"]) for key in ("efficiency", "fake_rate")]
             rejection = _pair(point["rejection"], point["rejection_error"])
-            rows.append((signal, asked, point["threshold"], *rates, rejection, point["background_passed"]))
+            rows.append((signal, asked_for(point), point["threshold"], *rates, rejection, point["background_passed"]))
     columns = ("signal", "asked for", "threshold", "efficiency", "fake rate", "rejection", "background passed")
     return Table("working_points", "Working points: chosen on validation, quoted on test", columns, tuple(rows))
+
+
+def cuts(section: Mapping[str, Any]) -> Table:
+    """A row per signal: the cut of best Q, and partial areas."""
+    rows = []
+    for signal, of in section["signals"].items():
+        best = of.get("best")
+        cells = [None] * 4
+        if best:
+            rates = [_pair(best[key]["value"], best[key]["error"]) for key in ("efficiency", "fake_rate")]
+            cells = [best["threshold"], _pair(best["quality_factor"], best["quality_factor_error"]), *rates]
+        areas = [_pair(of[key]["mean"], of[key]["error"]) for key in ("partial_auc", "rejection_area")]
+        rows.append((signal, *cells, *areas))
+    some = next(iter(section["signals"].values()))
+    fake, efficiency = (
+        f"{100 * some[key]['start']:g} to {100 * some[key]['stop']:g} %" for key in ("partial_auc", "rejection_area")
+    )
+    means = (f"mean efficiency at fake rates of {fake}", f"mean rejection at efficiencies of {efficiency}")
+    columns = ("signal", "best cut", "Q", "efficiency", "fake rate", *means)
+    return Table("cuts", "Cut of best Q = efficiency / sqrt(fake rate), and partial areas", columns, tuple(rows))
+
+
+def purity(section: Mapping[str, Any]) -> Table:
+    """A row per signal and working point: purity where signal is rare."""
+    rows = [
+        (signal, asked_for(point), *(_pair(*pair) for pair in zip(point["value"], point["error"], strict=True)))
+        for signal, of in section["signals"].items()
+        for point in of.get("purity", ())
+    ]
+    columns = ("signal", "asked for", *(f"{100 * p:g} % signal" for p in section["prevalences"]))
+    return Table("purity", "Purity on test, by the share of signal before the cut", columns, tuple(rows))
+
+
+def areas(section: Mapping[str, Any]) -> Table:
+    """Of more than two classes: each against the rest and against each other, and the averages."""
+    rest, one = section["one_vs_rest"], section["one_vs_one"]
+    classes = rest["classes"]
+    rows = [
+        (name, _pair(of["auc"], of["error"]), *(_pair(a, e) for a, e in zip(area, error, strict=True)))
+        for name, of, area, error in zip(classes, rest["per_class"], one["auc"], one["error"], strict=True)
+    ]
+    blank = (None,) * len(classes)
+    rows += [(f"{name} average", _pair(rest[name]["auc"], rest[name]["error"]), *blank) for name in ("macro", "micro")]
+    rows.append(("macro average, one against one", _pair(one["macro"]["auc"], one["macro"]["error"]), *blank))
+    columns = ("species", "against the rest", *(f"against {name}" for name in classes))
+    return Table("areas", "AUC of each species", columns, tuple(rows))
 
 
 def species(section: Mapping[str, Any]) -> Table:
@@ -106,6 +151,11 @@ def permutation(section: Mapping[str, Any]) -> Table:
         rows.append((row["kind"], row["name"], *losses))
     columns = ("kind", "part", "loss of AUC", "loss of accuracy")
     return Table("importance", "What is lost when a part of the input is shuffled among events", columns, tuple(rows))
+
+
+def asked_for(point: Mapping[str, Any]) -> str:
+    """`fake rate 1 %`."""
+    return f"{point['target'].replace('_', ' ')} {100 * point['asked']:g} %"
 
 
 def _pair(value: Any, error: Any) -> tuple[Any, Any] | None:

@@ -60,6 +60,25 @@ def rounded(value: float, error: float | None = None) -> tuple[str, str | None]:
     return f"{round(value, decimals):.0f}", f"{round(error, decimals):.0f}"
 
 
+def cell_text(cell: Any) -> str:
+    """A cell as people read it: rounded by its error, a dash where nothing is known.
+
+    >>> cell_text((0.81042, 0.00213)), cell_text(1234567), cell_text(None)
+    ('0.8104 ± 0.0021', '1,234,567', '—')
+    """
+    value, error = cell if isinstance(cell, tuple) else (cell, None)
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "—"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int):
+        return f"{value:,}"
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    number, spread = rounded(value, error)
+    return number if spread is None else f"{number} ± {spread}"
+
+
 def _tex(table: Table) -> str:
     numeric = [all(not isinstance(row[i], str) for row in table.rows) for i in range(len(table.columns))]
     lines = [

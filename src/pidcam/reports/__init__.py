@@ -10,9 +10,11 @@ from pidcam.reports.display import display, saliency
 from pidcam.reports.drawing import description, structure
 from pidcam.reports.images import mean_images, sample_images
 from pidcam.reports.in_bins import in_bins
+from pidcam.reports.learning import learning_curve
 from pidcam.reports.page import DataView, RunView, render_page
 from pidcam.reports.performance import confusion, roc, scores
 from pidcam.reports.reliability import reliability
+from pidcam.reports.sculpting import sculpting
 from pidcam.reports.style import save
 from pidcam.reports.training import history
 from pidcam.reports.worries import worries
@@ -29,6 +31,7 @@ __all__ = [
     "history",
     "importance",
     "in_bins",
+    "learning_curve",
     "mean_images",
     "reliability",
     "render_page",
@@ -38,6 +41,7 @@ __all__ = [
     "sample_images",
     "save",
     "scores",
+    "sculpting",
     "spectra",
     "structure",
     "worries",

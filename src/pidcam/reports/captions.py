@@ -26,6 +26,12 @@ CAPTIONS = {
         "Bands: 68 % pointwise intervals from the bootstrap; AUC errors by DeLong; n counts signal + background.",
         "ROC curves and background rejection with error bands",
     ),
+    "learning_curve": (
+        "Learning curve",
+        "1 - AUC on the same test events against the number of training events; dashed: the power law through the "
+        "points. Bars: statistical error, with several seeds the spread of their mean as well.",
+        "1 minus AUC falling with the number of training events, with errors and a power law",
+    ),
     "scores": (
         "Scores",
         "Score distributions per true class, test events filled and training events as points; "
@@ -104,6 +110,12 @@ IN_BINS = (
 )
 
 
+SCULPTING = (
+    "Background events of test that pass and that fail the one cut chosen on validation, each with unit area, and the "
+    "fraction that passes. Where the two shapes differ by more than chance, the cut shapes this variable."
+)
+
+
 def figure_view(name: str, picture: Picture, subject: str = "") -> FigureView:
     """The picture with its standard words; `subject` (the model's name) is told in the alt text."""
     plain = name.replace("_", " ").replace("-", " ").capitalize()
@@ -111,6 +123,9 @@ def figure_view(name: str, picture: Picture, subject: str = "") -> FigureView:
     if name.startswith("by_"):
         title, caption = f"Against {plain.removeprefix('By ')}", IN_BINS
         alt = f"AUC, efficiency and fake rate in bins of {plain.removeprefix('By ')}"
+    if name.startswith("sculpting_"):
+        title, caption = f"Sculpting of {plain.removeprefix('Sculpting ')}", SCULPTING
+        alt = f"distribution of {plain.removeprefix('Sculpting ')} in background that passes and fails the cut"
     return FigureView(picture, title, caption, f"{subject}: {alt}" if subject else alt[0].upper() + alt[1:])
 
 

@@ -8,23 +8,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup
-from matplotlib.colors import LogNorm
+from matplotlib.colors import LogNorm, Normalize
 
 from pidcam.errors import InputError, MismatchError
-from pidcam.events import EventBatch
+from pidcam.events import EventBatch, Images
 from pidcam.predictions import Predictions
 from pidcam.reports.images import colour_scale
 from pidcam.reports.style import ENERGY_MAP, SIGNED_MAP
 from pidcam.reports.truth import Known, known, signal_class
 from pidcam.reports.views import View, hits, picture, views
-from pidcam.schema import EventSchema
+from pidcam.reports.volume import describe_box, encode_colours, encode_hits, event_hits
+from pidcam.schema import EventSchema, Image
 
 BINS = 50
 MOST_CELLS = 250
 """Cells along an axis of an embedded picture: their numbers fit 16 bits."""
+MOST_HITS = 3000
+"""Of a volume with more hits those with the largest values are embedded."""
 MOST_BYTES = 2_000_000
 """Size of all embedded events; fewer are embedded where they are larger."""
 
@@ -145,7 +147,7 @@ def _browser(
             "file": [int(f) for f in first.file[sample.rows][: len(pictures)]],
             "files": list(first.files),
             "scores": {title: each[: len(pictures)] for title, each in scores.items()},
-            "colours": {name: _colours(name) for name in (ENERGY_MAP, SIGNED_MAP)},
+            "colours": {name: encode_colours(name) for name in (ENERGY_MAP, SIGNED_MAP)},
         }
     }
 
@@ -155,19 +157,27 @@ def _same_events(a: Predictions, b: Predictions) -> bool:
 
 
 def _pictures(sample: EventSample) -> tuple[list[dict[str, Any]], list[list[str]]]:
-    """Views with their scale, and per event and view the hit cells with their step on that scale, as base64."""
+    """Views with their scale, and what each shows of every event as base64: a volume as a whole, then from every side.
+
+    Of flat views the hit cells and their steps on the scale, of volumes the places of hits and their steps.
+    """
     shown: list[dict[str, Any]] = []
     encoded: list[list[str]] = [[] for _ in range(len(sample.batch))]
     for image in sample.schema.images:
-        event, cell, value = hits(sample.batch.images[image.name], image)
-        for view in views(image, sample.batch.images[image.name]):
+        images = sample.batch.images[image.name]
+        event, cell, value = hits(images, image)
+        prefix = f"{image.name}: " if len(sample.schema.images) > 1 else ""
+        for view in views(image, images):
+            if len(image.shape) == 3 and (view.rows, view.columns) == (0, 1):
+                _add_volumes(image, images, view, prefix, shown, encoded)
             flat = [
                 picture(view, cell[event == i], value[event == i], most_cells=MOST_CELLS)
                 for i in range(len(sample.batch))
             ]
             scale = colour_scale(view, flat)
-            prefix = f"{image.name}: " if len(sample.schema.images) > 1 else ""
-            shown.append(_describe(view, prefix + view.title, flat[0].shape, scale))
+            sides = {"row_axis": view.axis(view.rows), "column_axis": view.axis(view.columns)}
+            rows, columns = flat[0].shape
+            shown.append(_describe(view, prefix + view.title, scale) | sides | {"rows": rows, "columns": columns})
             for i, values in enumerate(flat):
                 hit = np.flatnonzero(np.isfinite(values) & ((values > 0) | (not isinstance(scale, LogNorm))))
                 steps = np.clip(np.ma.filled(scale(values.ravel()[hit]), 0.0), 0, 1) * 255
@@ -177,25 +187,25 @@ def _pictures(sample: EventSample) -> tuple[list[dict[str, Any]], list[list[str]
     return shown, encoded[:keep]
 
 
-def _describe(view: View, title: str, shape: tuple[int, ...], scale: Any) -> dict[str, Any]:
+def _add_volumes(
+    image: Image, images: Images, view: View, prefix: str, shown: list[dict[str, Any]], encoded: list[list[str]]
+) -> None:
+    found = [event_hits(images, image, view, i) for i in range(len(images))]
+    scale = colour_scale(view, [value for _, value in found])
+    shown.append(_describe(view, f"{prefix}{view.name}, in space", scale) | {"box": describe_box(image)})
+    for i, (place, value) in enumerate(found):
+        encoded[i].append(encode_hits(place, value, scale, MOST_HITS))
+
+
+def _describe(view: View, title: str, scale: Normalize) -> dict[str, Any]:
     return {
         "title": title,
         "unit": view.unit,
-        "rows": shape[0],
-        "columns": shape[1],
-        "row_axis": view.axis(view.rows),
-        "column_axis": view.axis(view.columns),
         "low": _round(scale.vmin),
         "high": _round(scale.vmax),
         "log": isinstance(scale, LogNorm),
         "colours": ENERGY_MAP if isinstance(scale, LogNorm) else SIGNED_MAP,
     }
-
-
-def _colours(name: str) -> str:
-    """256 colours as base64 of red, green, blue bytes."""
-    table = mpl.colormaps[name](np.linspace(0, 1, 256))[:, :3]
-    return base64.b64encode(np.rint(255 * table).astype(np.uint8).tobytes()).decode("ascii")
 
 
 def _round(value: Any, digits: int = 5) -> float:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pidcam.errors import DataError
-from pidcam.reports.style import colour, label_axes, marker, new_figure, styled, with_unit
+from pidcam.reports.style import colour, count, label_axes, marker, new_figure, styled, with_unit
 
 
 @styled
@@ -38,13 +38,14 @@ def in_bins(section: Mapping[str, Any], name: str) -> Figure:
         if "flat" in of:
             _points(axes[-1], edges, of["flat"]["fake_rate"], k, signal if several else "", hollow=True)
     x = with_unit(name, section.get("unit", ""))
-    label_axes(axes[0], x, "AUC")
+    n = int(np.sum(first["auc"]["n"]))
+    label_axes(axes[0], f"{x} ({count(n)} {section.get('quoted_on', 'test')} events)", "AUC")
     if "cut" in first:
         label_axes(axes[1], x, f"rate, cut at {100 * first['cut']['asked']:g} % fake rate")
-        axes[1].set_ylim(0, 1)
+        axes[1].set_ylim(0, 1.05)
     if "flat" in first:
         label_axes(axes[-1], x, f"fake rate at {100 * first['flat']['asked']:g} % efficiency in each bin")
-        axes[-1].set_ylim(0, 1)
+        axes[-1].set_ylim(0, 1.05)
     for panel in axes:
         if panel.get_legend_handles_labels()[1]:
             panel.legend(fontsize=7.5)

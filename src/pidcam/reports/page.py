@@ -29,6 +29,16 @@ CITATION = f"pidcam {pidcam.__version__}: particle identification with imaging d
 
 
 @dataclass(frozen=True)
+class TableView:
+    """A table of texts under a title; columns of `numbers` are set flush right."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    numbers: Sequence[bool]
+
+
+@dataclass(frozen=True)
 class RunView:
     """One run as the page shows it; everything but the name may be missing.
 
@@ -48,6 +58,7 @@ class RunView:
     seconds: float | None = None
     parameters: int | None = None
     commands: Sequence[str] = ()
+    tables: Sequence[TableView] = ()
     warnings: Sequence[str] = ()
     predictions: Mapping[str, Predictions] = field(default_factory=dict)
 
@@ -70,6 +81,7 @@ def render_page(
     title: str,
     data: DataView | None = None,
     comparisons: Sequence[str] = (),
+    tables: Sequence[TableView] = (),
     warnings: Sequence[str] = (),
     commands: Sequence[str] = (),
     figures: Mapping[str, Picture | FigureView] | None = None,
@@ -79,7 +91,8 @@ def render_page(
 ) -> str:
     """Return the page as HTML text, to be written as UTF-8.
 
-    `comparisons` are lines such as "default - reference: difference of AUC 0.003 +- 0.002"; `warnings` come before
+    `comparisons` are lines such as "default - reference: difference of AUC 0.003 +- 0.002", `tables` what belongs to
+    them; `warnings` come before
     those found in the runs themselves (`worries`); `commands` reproduce everything; `figures` are of all runs together
     (data, overlaid ROC curves), those of a single run are in its `RunView`; `events` can be leafed through
     if the runs bring predictions for them.
@@ -103,6 +116,7 @@ def render_page(
         runs=[{"view": r, "headline": headline(r), "figures": f} for r, f in zip(runs, own, strict=True)],
         table=result_table(runs),
         comparisons=comparisons,
+        tables=tables,
         warnings=_all_warnings(runs, warnings),
         commands=commands,
         figures=[*_figures(figures or {}, ""), *common],
@@ -110,7 +124,7 @@ def render_page(
         citation=citation,
         explore=as_script_json(explorer) if explorer else "",
         split=events.split if events else "",
-        scripts=[_part("explore.js"), _part("events.js")],
+        scripts=[_part("explore.js"), _part("volume.js"), _part("events.js")],
     )
 
 

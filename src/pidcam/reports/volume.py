@@ -9,11 +9,12 @@ from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import Normalize
 
-from pidcam.events import EventBatch, Points
+from pidcam.events import EventBatch, Images, Points
 from pidcam.reports.images import colour_scale
 from pidcam.reports.style import ENERGY_MAP, SIGNED_MAP, with_unit
-from pidcam.reports.views import hits, views
+from pidcam.reports.views import View, hits, views
 from pidcam.schema import Image
 
 MOST_HITS = 20_000
@@ -21,7 +22,7 @@ MOST_HITS = 20_000
 
 
 def volume_script() -> str:
-    """The script that brings every canvas of `volume_canvas` on a page to life; once per page."""
+    """The script that turns canvases: every one of `volume_canvas` on a page, and those a page makes itself."""
     return (Path(__file__).parent / "templates" / "volume.js").read_text(encoding="utf-8")
 
 
@@ -30,42 +31,67 @@ def volume_canvas(batch: EventBatch, image: Image, title: str) -> str:
 
     Without JavaScript nothing is shown; give the flat views beside it.
     """
-    images = batch.images[image.name]
-    event, cell, value = hits(images, image)
-    mine = event == 0
-    view = views(image, images)[0]
-    x = value[mine, 0].astype(np.float64) * view.factor
-    if isinstance(images, Points) and mine.sum() == images.hits()[0]:
-        place = images.place[: images.hits()[0]].astype(np.float64)
-    else:
-        pitch, low = np.array(image.pitch or [1.0] * 3), np.array(image.low or [0.0] * 3)
-        place = low + (cell[mine] + 0.5) * pitch
-    shown = np.argsort(-np.abs(x), kind="stable")[:MOST_HITS]
-    size = np.array(image.shape) * np.array(image.pitch or [1.0] * 3)
-    stretch = np.ones(3) if image.pitch else size.max() / size  # cells of unknown size fill a cube
-    centre = np.array(image.low or [0.0] * 3) + size / 2
-    unit = size.max() / 2 * np.sqrt(3)  # so that the box stays inside whatever way it is turned
-    scale = colour_scale(view, [x[None]] if len(x) else [np.ones((1, 1))])
-    steps = np.rint(255 * np.clip(np.ma.filled(scale(x[shown]), 0.0), 0, 1)).astype(np.uint8)
-    table = np.rint(255 * mpl.colormaps[SIGNED_MAP if view.signed else ENERGY_MAP](np.arange(256))[:, :3])
-    axes = [
-        with_unit(name, image.unit if image.pitch else "cell") for name in image.axes or ("axis 0", "axis 1", "axis 2")
-    ]
+    view = views(image, batch.images[image.name])[0]
+    place, value = event_hits(batch.images[image.name], image, view, 0)
+    scale = colour_scale(view, [value[None]] if len(value) else [np.ones((1, 1))])
+    shown = min(len(value), MOST_HITS)
     data = {
-        "place": _text(((place[shown] - centre) * stretch / unit).astype("<f4")),
-        "step": _text(steps),
-        "colours": _text(table.astype(np.uint8)),
-        "half": json.dumps((size / 2 * stretch / unit).round(4).tolist()),
-        "axes": json.dumps(axes),
+        "hits": encode_hits(place, value, scale, MOST_HITS),
+        "colours": encode_colours(SIGNED_MAP if view.signed else ENERGY_MAP),
+        "box": json.dumps(describe_box(image)),
     }
     attributes = " ".join(f'data-{name}="{html.escape(text)}"' for name, text in data.items())
     name = f"{image.name}: {with_unit(view.name, view.unit)}, {scale.vmin:.3g} to {scale.vmax:.3g}"
-    label = html.escape(f"{title}. {name}. {len(shown)} hits in space; arrow keys turn, plus and minus zoom.")
-    caption = html.escape(f"{name}; {len(shown):,} hits. Drag or arrow keys turn, + and - zoom, Home puts back.")
+    label = html.escape(f"{title}. {name}. {shown} hits in space; arrow keys turn, plus and minus zoom.")
+    caption = html.escape(f"{name}; {shown:,} hits. Drag or arrow keys turn, + and - zoom, Home puts back.")
     size_and_role = 'class="volume" width="900" height="720" tabindex="0" role="img"'
     canvas = f'<canvas {size_and_role} aria-label="{label}" hidden {attributes}>'
     return f"<figure>{canvas}</canvas><figcaption>{caption}</figcaption></figure>"
 
 
-def _text(array: np.ndarray) -> str:
-    return base64.b64encode(array.tobytes()).decode("ascii")
+def event_hits(images: Images, image: Image, view: View, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """(h, 3) places of the hits of one event in the box around the volume, -1 to 1, and their values (h,) in `view`.
+
+    Points are where they were measured, cells in their middle; those outside the grid are left out.
+    """
+    one = images.take(np.array([number]))
+    _, cell, value = hits(one, image)
+    low, pitch = np.array(image.low or [0.0] * 3), np.array(image.pitch or [1.0] * 3)
+    if isinstance(one, Points) and len(value) == len(one.value):
+        place = one.place.astype(np.float64)
+    else:
+        place = low + (cell + 0.5) * pitch
+    centre, stretch, unit = _box(image)
+    return (place - centre) * stretch / unit, value[:, view.channel].astype(np.float64) * view.factor
+
+
+def encode_hits(place: np.ndarray, value: np.ndarray, scale: Normalize, most: int) -> str:
+    """Base64 of at most `most` hits, largest first: their places as int16, then their steps on the colour scale."""
+    shown = np.argsort(-np.abs(value), kind="stable")[:most]
+    steps = np.rint(255 * np.clip(np.ma.filled(scale(value[shown]), 0.0), 0, 1)).astype(np.uint8)
+    return _text(np.rint(32767 * place[shown]).astype("<i2").tobytes() + steps.tobytes())
+
+
+def encode_colours(name: str) -> str:
+    """256 colours of a Matplotlib map as base64 of red, green, blue bytes."""
+    return _text(np.rint(255 * mpl.colormaps[name](np.arange(256))[:, :3]).astype(np.uint8).tobytes())
+
+
+def describe_box(image: Image) -> dict[str, list[float] | list[str]]:
+    """`half` the size of the drawn box along each axis, and what is written on its `axes`."""
+    _, stretch, unit = _box(image)
+    size = np.array(image.shape) * np.array(image.pitch or [1.0] * 3)
+    names = image.axes or ("axis 0", "axis 1", "axis 2")
+    axes = [with_unit(name, image.unit if image.pitch else "cell") for name in names]
+    return {"half": (size / 2 * stretch / unit).round(4).tolist(), "axes": axes}
+
+
+def _box(image: Image) -> tuple[np.ndarray, np.ndarray, float]:
+    """Centre and stretch along each axis, and the length that becomes 1: the box fits whatever way it is turned."""
+    size = np.array(image.shape) * np.array(image.pitch or [1.0] * 3)
+    stretch = np.ones(3) if image.pitch else size.max() / size  # cells of unknown size fill a cube
+    return np.array(image.low or [0.0] * 3) + size / 2, stretch, float(size.max() / 2 * np.sqrt(3))
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode("ascii")

@@ -36,7 +36,7 @@ class Classify(Task):
 
     Options = ClassifyOptions
     kind = "classification"
-    sections = ("working_points", "calibration", "overtraining", "confusion", "areas", "species")
+    sections = ("working_points", "cuts", "calibration", "overtraining", "confusion", "areas", "species")
 
     def __init__(self, schema: EventSchema, options: Spec):
         assert isinstance(options, ClassifyOptions)

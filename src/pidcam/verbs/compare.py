@@ -10,7 +10,14 @@ from typing import Any
 from pidcam import reports
 from pidcam.config import load_yaml, parse
 from pidcam.errors import InputError, UnknownNameError
-from pidcam.evaluation.comparison import Comparison, Entry, compare_runs, comparison_table, seeds_table
+from pidcam.evaluation.comparison import (
+    Comparison,
+    Entry,
+    compare_runs,
+    comparison_table,
+    seeds_table,
+    sizes_table,
+)
 from pidcam.evaluation.sample import clean
 from pidcam.evaluation.tables import Table, check_format, table_text
 from pidcam.files import write_json, write_text
@@ -29,8 +36,9 @@ def compare(
 ) -> Comparison:
     """Compare evaluated runs on the same test events with the first of them, or with the one named `reference`.
 
-    Writes `comparison.json`, `roc.png` and `.pdf`, and with `table` (`tex` or `csv`) the tables into the folder `out`,
-    nothing without one. Raises `MismatchError` for runs of other classes or other test events, `InputError` for one
+    Writes `comparison.json`, `roc.png` and `.pdf`, for runs that differ in `training.limit` also `learning_curve.png`
+    and `.pdf`, and with `table` (`tex` or `csv`) the tables into the folder `out`, nothing without
+    one. Raises `MismatchError` for runs of other classes or other test events, `InputError` for one
     that was not evaluated.
     """
     form = check_format(table) if table else None
@@ -47,14 +55,17 @@ def compare(
         signals = entries[0].task.signals
         tests = {entry.name: clean(entry.splits["test"], "test")[0] for entry in entries}
         reports.save(reports.roc(tests, signal=signals[0] if len(signals) == 1 else None), out / "roc")
+        if result.sizes:
+            reports.save(reports.learning_curve(result.as_json()["sizes"]), out / "learning_curve")
         for each in comparison_tables(result) if form else ():
             write_text(out / f"{each.name}.{form}", table_text(each, str(form)))
     return result
 
 
 def comparison_tables(result: Comparison) -> list[Table]:
-    """The table of all runs, and that of repeats over seeds where there are any."""
-    return [each for each in (comparison_table(result), seeds_table(result)) if each is not None]
+    """The table of all runs, and those of seeds and of numbers of training events where runs differ in them alone."""
+    made = (comparison_table(result), seeds_table(result), sizes_table(result))
+    return [each for each in made if each is not None]
 
 
 def read_entry(path: Path, name: str) -> Entry:
@@ -69,8 +80,12 @@ def read_entry(path: Path, name: str) -> Entry:
         raise InputError("has not been evaluated", where=path, fix=f"run: pidcam evaluate {path}")
     config = parse(RunConfig, load_yaml(path / "config.yaml"), where=path / "config.yaml")
     schema = parse(EventSchema, about.get("schema", {}), where=path / "run.json")
+    task = config.build_task(schema)
     facts: dict[str, Any] = {"seconds": about.get("fit_seconds"), "parameters": about.get("parameters")}
-    return Entry(name, config.build_task(schema), splits, config.model_dump(mode="json"), **facts)
+    kept = about.get("accounting", {}).get("kept", {}).get("train", {})
+    events = sum(kept.get(member, 0) for _, members in task.selection.groups for member in members)
+    facts["trained_on"] = min(events, config.training.limit or events) or None
+    return Entry(name, task, splits, config.model_dump(mode="json"), **facts)
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

@@ -34,6 +34,7 @@ class Request:
     """What is asked for beyond the sections of the task, checked against the schema of the events."""
 
     by: dict[str, tuple[float, ...] | None]
+    by_text: dict[str, str]
     shifts: list[Shift]
     importance: bool
     saliency: bool
@@ -45,7 +46,8 @@ class Request:
         binnings = dict(parse_binning(text) for text in by)
         for name in binnings:
             unit_of(name, schema)
-        return cls(binnings, [parse_shift(text, schema) for text in shift], importance, saliency)
+        asked = {parse_binning(text)[0]: text for text in by}
+        return cls(binnings, asked, [parse_shift(text, schema) for text in shift], importance, saliency)
 
 
 def evaluate(
@@ -149,7 +151,7 @@ def _on_request(request: Request, run: Run, store: Store, judged: Judged, out: P
             lambda n=name, e=edges, p=place, u=unit: against(judged, n, gaps.warn(p), edges=e, unit=u),  # type: ignore[misc]
         )
         if section is not None:
-            made.setdefault("by", {})[name] = section
+            made.setdefault("by", {})[name] = {"asked": request.by_text[name], **section}
     if request.shifts:
         warn = gaps.warn("robustness")
         made["robustness"] = gaps.attempt("robustness", lambda: shifted_test(run, store, judged, request.shifts, warn))

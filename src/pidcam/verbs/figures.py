@@ -49,7 +49,11 @@ def write_figures(
 
 def section_figures(metrics: Mapping[str, Any]) -> dict[str, Figure]:
     """Figures of those sections of metrics.json that have one."""
-    figures = {f"by_{name}".replace(".", "_"): reports.in_bins(of, name) for name, of in metrics.get("by", {}).items()}
+    figures = {}
+    for name, of in metrics.get("by", {}).items():
+        figures[f"by_{name}".replace(".", "_")] = reports.in_bins(of, name)
+        if any("sculpting" in each for each in of["signals"].values()):
+            figures[f"sculpting_{name}".replace(".", "_")] = reports.sculpting(of, name)
     if "calibration" in metrics:
         figures["reliability"] = reports.reliability(metrics["calibration"])
     if "robustness" in metrics:

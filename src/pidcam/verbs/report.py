@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from matplotlib.figure import Figure
 
 from pidcam import reports
 from pidcam.config import load_yaml
-from pidcam.errors import InputError, MismatchError
+from pidcam.errors import InputError
+from pidcam.evaluation.saliency import stored_events
+from pidcam.evaluation.summary import metrics_tables
+from pidcam.evaluation.tables import Table, cell_text
 from pidcam.files import read_json, write_text
 from pidcam.predictions import Predictions
 from pidcam.progress import say
 from pidcam.reports.explore import EventSample, choose_events
-from pidcam.reports.page import DataView, RunView, render_page
+from pidcam.reports.page import DataView, RunView, TableView, render_page
 from pidcam.runs import RunDirectory
 from pidcam.store.store import Store
-from pidcam.verbs.compare import compare
+from pidcam.verbs.commands import prepare_command, report_command, run_commands
+from pidcam.verbs.compare import compare, comparison_tables
 
 _VERSIONS = ("pidcam", "python", "packages", "machine", "git_commit", "created", "device", "precision", "state")
 
@@ -43,18 +48,21 @@ def report(
     if out.is_dir():
         raise InputError("is a folder, not a page", where=out, fix="choose another --out")
     views = [_view(directory) for directory in directories]
+    stores = [_store(directory) for directory in directories]
     about = directories[0].about
-    events = _events(directories[0], views[0].predictions.get("test"))
-    lines = _comparison(paths, reference) if len(paths) > 1 else []
-    overlay: dict[str, Any] = {}
+    events = _events(stores[0], views[0].predictions.get("test"))
+    together = _comparison(paths, reference) if len(paths) > 1 else _Together([])
+    overlay = dict(together.figures)
     tests = {view.name: view.predictions["test"] for view in views if "test" in view.predictions}
     if len(tests) > 1 and len({p.classes for p in tests.values()}) == 1:
-        overlay["roc"] = reports.roc(tests)
+        overlay = {"roc": reports.roc(tests), **overlay}
     page = render_page(
         views,
         title=f"{about['detector']}: {' against '.join(about['classes'])}",
         data=_data(about),
-        comparisons=lines,
+        comparisons=together.sentences,
+        tables=together.tables,
+        commands=_commands(directories, stores, views, out),
         figures=overlay,
         about={k: about[k] for k in ("pidcam", "python", "packages", "machine", "git_commit") if k in about},
         events=events,
@@ -78,35 +86,45 @@ def _view(directory: RunDirectory) -> RunView:
         figures={p.stem: p for p in sorted((path / "figures").glob("*.png"))},
         config_yaml=config,
         about={k: about[k] for k in _VERSIONS if k in about},
+        tables=[_table(table) for table in metrics_tables(metrics)[1:]],  # the first is that of the summary
         seconds=about.get("fit_seconds"),
         parameters=about.get("parameters"),
         predictions={split: table for split, table in tables.items() if table.classify},
     )
 
 
-def _events(directory: RunDirectory, predictions: Predictions | None) -> EventSample | None:
-    """Test events to leaf through, from the run's store, if that is still there."""
-    config = load_yaml(directory.path / "config.yaml")
-    if predictions is None:
-        return None
+def _store(directory: RunDirectory) -> Store | None:
+    """The store of a run, if it is still there."""
     try:
-        store = Store(config["store"])
+        return Store(_store_path(directory))
     except InputError as error:
-        say(f"{directory.path}: the page has no events to look at, because its store is gone ({error})")
+        say(f"{directory.path}: the page has neither its events nor the command that prepared them ({error})")
+        return None
+
+
+def _store_path(directory: RunDirectory) -> Path:
+    return Path(load_yaml(directory.path / "config.yaml")["store"])
+
+
+def _commands(
+    directories: Sequence[RunDirectory], stores: Sequence[Store | None], views: Sequence[RunView], out: Path
+) -> list[str]:
+    """What makes the page again, from raw files on; a store that is gone is told by a comment."""
+    lines = []
+    for directory, store in zip(directories, stores, strict=True):
+        gone = f"# the store {_store_path(directory)} is gone: prepare it again"
+        lines.append(prepare_command(store) if store else gone)
+    for directory, view in zip(directories, views, strict=True):
+        lines += run_commands(directory, _store_path(directory), view.metrics)
+    return [*dict.fromkeys(lines), report_command([d.path for d in directories], out)]
+
+
+def _events(store: Store | None, predictions: Predictions | None) -> EventSample | None:
+    """Test events to leaf through, from the store of a run."""
+    if predictions is None or store is None:
         return None
     rows = choose_events(predictions)
-    shards = store.shards("test")
-    stored = np.concatenate([_event_key(s.file, s.row) for s in shards])
-    order = np.argsort(stored)
-    wanted = _event_key(predictions.file[rows], predictions.row[rows])
-    found = order[np.minimum(np.searchsorted(stored[order], wanted), len(stored) - 1)]
-    if not np.array_equal(stored[found], wanted):
-        raise MismatchError("is not the store that the predictions were made from", where=store.path)
-    return EventSample("test", rows, store.events("test", found), store.schema)
-
-
-def _event_key(file: np.ndarray, row: np.ndarray) -> np.ndarray:
-    return file.astype(np.int64) << 40 | row
+    return EventSample("test", rows, stored_events(store, "test", predictions, rows), store.schema)
 
 
 def _data(about: Mapping[str, Any]) -> DataView:
@@ -127,13 +145,22 @@ def _warnings(metrics: Mapping[str, Any]) -> list[str]:
     return [f"{place.replace('_', ' ')}: {line}" for place, lines in found if place[:3] != "by " for line in lines]
 
 
-def _comparison(paths: Sequence[Path], reference: str | None) -> list[str]:
-    """A sentence for each run against the reference, and for each group of runs that differ in the seed alone."""
+@dataclass(frozen=True)
+class _Together:
+    """What the runs show together: sentences, tables and figures."""
+
+    sentences: list[str]
+    tables: list[TableView] = field(default_factory=list)
+    figures: dict[str, Figure] = field(default_factory=dict)
+
+
+def _comparison(paths: Sequence[Path], reference: str | None) -> _Together:
+    """A sentence for each run against the reference and for each group that differs in the seed alone."""
     try:
         result = compare(paths, reference=reference)
     except InputError as error:
         say(f"no comparison: {error}")
-        return [f"Not compared: {error}"]
+        return _Together([f"Not compared: {error}"])
     sentences = []
     for row in result.rows:
         if row.paired and (c := row.paired.auc):
@@ -147,4 +174,11 @@ def _comparison(paths: Sequence[Path], reference: str | None) -> list[str]:
                 f"{', '.join(group.runs)} differ in the seed alone: mean test AUC {auc.mean:.4f} ± "
                 f"{auc.error_of_mean:.4f}, spread over seeds {auc.spread:.4f}, statistical error {auc.statistical:.4f}"
             )
-    return sentences
+    figures = {"learning_curve": reports.learning_curve(result.as_json()["sizes"])} if result.sizes else {}
+    return _Together(sentences, [_table(table) for table in comparison_tables(result)], figures)
+
+
+def _table(table: Table) -> TableView:
+    """The numbers as they are printed everywhere: rounded by their errors."""
+    numbers = [not any(isinstance(row[i], str) for row in table.rows) for i in range(len(table.columns))]
+    return TableView(table.title, table.columns, [list(map(cell_text, row)) for row in table.rows], numbers)

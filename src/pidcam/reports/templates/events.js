@@ -1,5 +1,5 @@
 "use strict";
-// The event browser: pages of events as heat maps, filtered by true class and by mistake.
+// The event browser: pages of events as heat maps or volumes that turn, filtered by true class and by mistake.
 (() => {
   const data = JSON.parse(document.getElementById("explore-data").textContent);
   if (!data.browser) return;
@@ -21,6 +21,12 @@
       .filter((i) => kind === "" || label[i] === Number(kind));
     const sign = { sure: -1, unsure: 1 }[order];
     return sign ? list.sort((a, b) => sign * (certainty(a) - certainty(b))) : list;
+  };
+
+  const turn = (canvas, i) => {
+    const view = views[state.view];
+    Object.assign(canvas, { className: "event volume", width: 480, height: 440, tabIndex: 0 });
+    turnable(canvas, { hits: pictures[i][state.view], colours: tables[view.colours], ...view.box });
   };
 
   const paint = (canvas, i) => {
@@ -50,8 +56,9 @@
     source.textContent = `row ${row[i]} of ${files[file[i]] ?? "?"}`;
     text.append(verdict, words, document.createElement("br"), source);
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `${views[state.view].title} image of the event in row ${row[i]}${words}`);
-    paint(canvas, i);
+    const how = views[state.view].box ? "; arrow keys turn, plus and minus zoom" : "";
+    canvas.setAttribute("aria-label", `${views[state.view].title} image of the event in row ${row[i]}${words}${how}`);
+    (views[state.view].box ? turn : paint)(canvas, i);
     item.append(canvas, text);
     return item;
   };
@@ -63,7 +70,10 @@
     const unit = view.unit ? ` ${view.unit}` : "";
     byId("events-low").textContent = `${Number(view.low.toPrecision(2))}${unit}`;
     byId("events-high").textContent = `${Number(view.high.toPrecision(2))}${unit}`;
-    byId("events-scale").textContent = `${view.title}, ${view.log ? "logarithmic" : "linear"} colours; across: ${view.column_axis || "columns"}, up: ${view.row_axis || "rows"}`;
+    const seen = view.box
+      ? "drag or arrow keys turn, + and - zoom, Home puts back"
+      : `across: ${view.column_axis || "columns"}, up: ${view.row_axis || "rows"}`;
+    byId("events-scale").textContent = `${view.title}, ${view.log ? "logarithmic" : "linear"} colours; ${seen}`;
   };
 
   const show = () => {

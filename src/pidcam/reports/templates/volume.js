@@ -1,10 +1,8 @@
 "use strict";
 // A volume of hits on a canvas: drag or arrow keys turn it, + and - zoom, Home puts it back.
-for (const canvas of document.querySelectorAll("canvas.volume")) {
-  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-  const place = new Float32Array(bytes(canvas.dataset.place).buffer);
-  const step = bytes(canvas.dataset.step), colours = bytes(canvas.dataset.colours);
-  const half = JSON.parse(canvas.dataset.half), names = JSON.parse(canvas.dataset.axes);
+const turnable = (canvas, { hits, colours, half, axes }) => {
+  const raw = Uint8Array.from(atob(hits), (c) => c.charCodeAt(0)), n = raw.length / 7;
+  const place = Float32Array.from(new Int16Array(raw.slice(0, 6 * n).buffer), (x) => x / 32767), step = raw.subarray(6 * n);
   const start = { turn: -0.6, tilt: 0.5, zoom: 1 };
   let view = { ...start };
   const corners = [0, 1, 2, 3, 4, 5, 6, 7].map((k) => [k & 1, (k >> 1) & 1, (k >> 2) & 1].map((b, i) => (2 * b - 1) * half[i]));
@@ -32,9 +30,9 @@ for (const canvas of document.querySelectorAll("canvas.volume")) {
       }
     }
     pen.fillStyle = "#1a1a1a";
-    pen.font = `${Math.round(height / 32)}px sans-serif`;
+    pen.font = `${Math.round(Math.max(height / 32, 12))}px sans-serif`;
     pen.textAlign = "center";
-    names.forEach((name, i) => {
+    axes.forEach((name, i) => {
       const middle = [0, 1, 2].map((j) => (j === i ? 0 : -half[j] * 1.08));
       const [x, y] = project(...middle);
       pen.fillText(name, x, y);
@@ -43,7 +41,7 @@ for (const canvas of document.querySelectorAll("canvas.volume")) {
     for (let i = 0; i < step.length; i++) seen.push([...project(place[3 * i], place[3 * i + 1], place[3 * i + 2]), step[i]]);
     seen.sort((a, b) => b[2] - a[2]);
     for (const [x, y, , k] of seen) {
-      const size = height * (0.004 + 0.01 * (k / 255)) * Math.sqrt(view.zoom);
+      const size = Math.max(height, 450) * (0.004 + 0.01 * (k / 255)) * Math.sqrt(view.zoom);
       pen.fillStyle = `rgb(${colours[3 * k]},${colours[3 * k + 1]},${colours[3 * k + 2]})`;
       pen.fillRect(x - size / 2, y - size / 2, size, size);
     }
@@ -76,4 +74,8 @@ for (const canvas of document.querySelectorAll("canvas.volume")) {
   });
   canvas.hidden = false;
   draw();
+};
+for (const canvas of document.querySelectorAll("canvas.volume[data-hits]")) {
+  const { hits, colours, box } = canvas.dataset;
+  turnable(canvas, { hits, colours: Uint8Array.from(atob(colours), (c) => c.charCodeAt(0)), ...JSON.parse(box) });
 }

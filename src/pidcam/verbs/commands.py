@@ -1,0 +1,54 @@
+"""The commands that make a run and its report again, from what store and run say of themselves."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pidcam.detectors.base import detectors
+from pidcam.runs import RunDirectory
+from pidcam.store.store import Store
+
+
+def prepare_command(store: Store) -> str:
+    """`pidcam prepare` with the files, the place and every option of a store."""
+    manifest = store.manifest
+    detector = manifest.detector if manifest.detector in detectors else f"{manifest.detector}.yaml"
+    options = {"split": manifest.split.split()[0], "seed": manifest.seed, **manifest.options}
+    words = []
+    for name, value in options.items():
+        if name == "shard_events":  # the size of the store's files changes nothing in them
+            continue
+        option = f"--{name.replace('_', '-')}"
+        words += [option] if value is True else [option, str(value)]
+    return _line("prepare", detector, *(Path(s.path) for s in manifest.sources), "--out", store.path, *words)
+
+
+def run_commands(directory: RunDirectory, store: Path, metrics: Mapping[str, Any]) -> list[str]:
+    """`pidcam train` with the run's whole configuration, and `pidcam evaluate` with all that was asked of it."""
+    run = directory.path
+    train = _line("train", store, "--config", run / "config.yaml", "--out", run)
+    asked: list[str] = []
+    if by := metrics.get("by"):
+        asked += ["--by", *(of.get("asked", name) for name, of in by.items())]
+    if "robustness" in metrics:
+        asked += ["--shift", *(row["shift"] for row in metrics["robustness"]["shifts"])]
+    asked += [f"--{name}" for name in ("importance", "saliency") if name in metrics]
+    return [train, _line("evaluate", run, *asked)]
+
+
+def report_command(runs: Sequence[Path], out: Path) -> str:
+    """`pidcam report` of these runs."""
+    return _line("report", *runs, "--out", out)
+
+
+def _line(*words: Any) -> str:
+    return shlex.join(["pidcam", *(_short(word) if isinstance(word, Path) else str(word) for word in words)])
+
+
+def _short(path: Path) -> str:
+    """From the working directory, if it is below that."""
+    full = path.absolute()
+    return str(full.relative_to(Path.cwd())) if full.is_relative_to(Path.cwd()) else str(full)

@@ -1,0 +1,45 @@
+"""The commands on a report's page do make the run again."""
+
+import shlex
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+import pidcam
+from pidcam.cli.main import app
+from pidcam.runs import RunDirectory
+from pidcam.store.store import Store
+from pidcam.verbs.commands import prepare_command, report_command, run_commands
+
+
+def test_a_store_is_made_again_with_its_options(egamma_files, tmp_path, monkeypatch):
+    store = pidcam.prepare(
+        "cms-ecal", egamma_files, tmp_path / "a b", seed=3, limit=20, keep_empty=True, split="0.5/0.25/0.25", workers=1
+    )
+    monkeypatch.chdir(tmp_path)
+    command = prepare_command(store)
+    assert command.startswith("pidcam prepare cms-ecal /")
+    assert " --out 'a b' --split 0.5/0.25/0.25 --seed 3 --keep-empty --limit 20" in command
+    words = shlex.split(command)[1:]
+    words[words.index("--out") + 1] = "again"
+    done = CliRunner().invoke(app, [*words, "--quiet"])
+    assert done.exit_code == 0, done.output
+    assert Store("again").manifest.fingerprint == store.manifest.fingerprint
+
+
+def test_a_run_is_made_again_from_its_own_configuration(evaluated, egamma_store):
+    run = evaluated["mlp"]
+    metrics = {"by": {"energy": {"asked": "energy:0,50,100"}}, "robustness": {"shifts": [{"shift": "scale=1.02"}]}}
+    train, evaluate = run_commands(RunDirectory.open(run), egamma_store.path, {**metrics, "saliency": {}})
+    assert evaluate == f"pidcam evaluate {run} --by energy:0,50,100 --shift scale=1.02 --saliency"
+    before = (run / "config.yaml").read_bytes()
+    # the same configuration again is taken as the same run, which is finished already
+    done = CliRunner().invoke(app, shlex.split(train)[1:])
+    assert done.exit_code == 0, done.output
+    assert (run / "config.yaml").read_bytes() == before
+    assert report_command([Path("/r/a"), Path("/r/b")], Path("/r/page.html")) == (
+        "pidcam report /r/a /r/b --out /r/page.html"
+    )
+    page = pidcam.report(run, out=run / "commands.html").read_text(encoding="utf-8")
+    assert prepare_command(egamma_store).split(" --out")[0] in page
+    assert train in page
