@@ -63,18 +63,18 @@ def cuts(judged: Judged, warn: Warn) -> dict[str, Any]:
 def _purity(point: WorkingPoint) -> tuple[np.ndarray, np.ndarray]:
     """Purity at every prevalence and its error, from those of efficiency and fake rate."""
     value = analysis.purity(point.efficiency.value, point.fake_rate.value, PREVALENCES)
-    return value, value * (1 - value) * np.hypot(*(_relative(r.value, r.error) for r in _rates(point)))
+    efficiency, fake_rate = _relative_errors(point)
+    return value, value * (1 - value) * np.hypot(efficiency, fake_rate)
 
 
 def _quality(point: WorkingPoint) -> tuple[float, float]:
     value = float(analysis.quality_factor(point.efficiency.value, point.fake_rate.value))
-    efficiency, fake_rate = (_relative(r.value, r.error) for r in _rates(point))
+    efficiency, fake_rate = _relative_errors(point)
     return value, value * float(np.hypot(efficiency, fake_rate / 2))
 
 
-def _rates(point: WorkingPoint) -> tuple[analysis.Estimate, analysis.Estimate]:
-    return point.efficiency, point.fake_rate
-
-
-def _relative(value: float, error: float) -> float:
-    return error / value if value > 0 else np.nan
+def _relative_errors(point: WorkingPoint) -> tuple[float, float]:
+    """Of efficiency and fake rate; NaN where nothing passes."""
+    rates = (point.efficiency, point.fake_rate)
+    efficiency, fake_rate = (rate.error / rate.value if rate.value > 0 else np.nan for rate in rates)
+    return efficiency, fake_rate

@@ -53,7 +53,7 @@ def cuts(section: Mapping[str, Any]) -> Table:
     rows = []
     for signal, of in section["signals"].items():
         best = of.get("best")
-        cells = [None] * 4
+        cells: list[Any] = [None] * 4
         if best:
             rates = [_pair(best[key]["value"], best[key]["error"]) for key in ("efficiency", "fake_rate")]
             cells = [best["threshold"], _pair(best["quality_factor"], best["quality_factor_error"]), *rates]

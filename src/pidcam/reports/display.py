@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from pidcam.errors import DataError
 from pidcam.events import Dense, EventBatch
-from pidcam.reports.images import colour_scale, heat_map
+from pidcam.reports.images import colour_scale, few_ticks, heat_map
 from pidcam.reports.style import new_figure, styled, with_unit
 from pidcam.reports.views import View, hits, picture, views
 from pidcam.schema import EventSchema
@@ -75,15 +74,6 @@ def _columns(batch: EventBatch, schema: EventSchema) -> list[Panel]:
     return columns
 
 
-def _few_ticks(bar: Any, norm: LogNorm) -> None:
-    """Powers of ten; on a scale that spans less than some, three values."""
-    low, high = float(norm.vmin or 1.0), float(norm.vmax or 1.0)
-    if high / low < 30:
-        ticks = np.geomspace(low, high, 3)
-        bar.set_ticks(ticks, labels=[f"{tick:.2g}" for tick in ticks])
-    bar.ax.xaxis.set_minor_formatter(NullFormatter())
-
-
 def _sheet(columns: list[Panel], titles: Sequence[str], tops: Sequence[float] | None = None) -> Figure:
     """`tops` are the ends of the scale of attributions, per event."""
     wide = max(2.6 if len(columns) > 2 else 3.4, 5.2 / len(columns))
@@ -99,6 +89,5 @@ def _sheet(columns: list[Panel], titles: Sequence[str], tops: Sequence[float] | 
             bar = block.colorbar(mappable, ax=panel, location="bottom", pad=0.02, aspect=25, **look)
             bar.set_label(label, fontsize=8)
             bar.ax.tick_params(labelsize=7)
-            if isinstance(own, LogNorm):
-                _few_ticks(bar, own)
+            few_ticks(bar, own)
     return figure

@@ -7,9 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from matplotlib.colors import LogNorm, Normalize, SymLogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import NullFormatter
 
 from pidcam.errors import DataError
 from pidcam.events import EventBatch
@@ -48,6 +50,7 @@ def sample_images(batch: EventBatch, schema: EventSchema, *, per_class: int = 5,
             if j == 0:
                 panel.set_title(groups[i][0], fontweight="bold", pad=3)
         bar = block.colorbar(mappable, ax=axes, shrink=0.9, pad=0.015, aspect=12 * len(groups), extend=_extend(norm))
+        few_ticks(bar, norm)
         bar.set_label(with_unit(view.title, view.unit))
     return figure
 
@@ -143,6 +146,17 @@ def _two_sided(pictures: Sequence[np.ndarray]) -> Normalize:
 def _two_sided_log(pictures: Sequence[np.ndarray]) -> Normalize:
     top = float(np.abs(_finite(pictures)).max()) or 1.0
     return SymLogNorm(3e-3 * top, vmin=-top, vmax=top)
+
+
+def few_ticks(bar: Colorbar, norm: Normalize) -> None:
+    """Of a logarithmic scale powers of ten; where it spans less than some, three values."""
+    if not isinstance(norm, LogNorm):
+        return
+    low, high = float(norm.vmin or 1.0), float(norm.vmax or 1.0)
+    if high / low < 30:
+        ticks = np.geomspace(low, high, 3)
+        bar.set_ticks(ticks.tolist(), labels=[f"{tick:.2g}" for tick in ticks])
+    bar.minorformatter = NullFormatter()
 
 
 def _finite(pictures: Sequence[np.ndarray]) -> np.ndarray:

@@ -30,13 +30,13 @@ def in_bins(section: Mapping[str, Any], name: str) -> Figure:
     edges = np.array(section["edges"], float)
     several = len(signals) > 1
     for k, (signal, of) in enumerate(signals.items()):
-        front = f"{signal}: " if several else ""
         _points(axes[0], edges, of["auc"], k, signal if several else "")
         if "cut" in of:
-            _points(axes[1], edges, of["cut"]["efficiency"], k, f"{front}efficiency")
-            _points(axes[1], edges, of["cut"]["fake_rate"], k if several else 1, f"{front}fake rate", hollow=True)
+            # of several classes the colour says which one it is, as on the left
+            _points(axes[1], edges, of["cut"]["efficiency"], k, "" if k else "efficiency")
+            _points(axes[1], edges, of["cut"]["fake_rate"], k if several else 1, "" if k else "fake rate", hollow=True)
         if "flat" in of:
-            _points(axes[-1], edges, of["flat"]["fake_rate"], k, signal if several else "", hollow=True)
+            _points(axes[-1], edges, of["flat"]["fake_rate"], k, "", hollow=True)
     x = with_unit(name, section.get("unit", ""))
     n = int(np.sum(first["auc"]["n"]))
     label_axes(axes[0], f"{x} ({count(n)} {section.get('quoted_on', 'test')} events)", "AUC")
@@ -46,6 +46,9 @@ def in_bins(section: Mapping[str, Any], name: str) -> Figure:
     if "flat" in first:
         label_axes(axes[-1], x, f"fake rate at {100 * first['flat']['asked']:g} % efficiency in each bin")
         axes[-1].set_ylim(0, 1.05)
+    if not np.isfinite([x for of in signals.values() for x in np.array(of["auc"]["value"], float)]).any():
+        axes[0].set(xlim=(edges[0], edges[-1]), ylim=(0.5, 1))
+        axes[0].text(0.5, 0.5, "too few events in every bin", ha="center", transform=axes[0].transAxes, fontsize=8)
     for panel in axes:
         if panel.get_legend_handles_labels()[1]:
             panel.legend(fontsize=7.5)

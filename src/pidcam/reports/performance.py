@@ -57,8 +57,13 @@ def roc(predictions: Mapping[str, Predictions], *, signal: str | None = None) ->
     label_axes(rejection, f"efficiency for {front}", f"rejection of {against}, 1 / efficiency")
     linear.set(xlim=(0, 1), ylim=(0, 1.001), aspect="equal")
     rejection.set(xlim=(0, 1), yscale="log", ylim=(1, 1 / worst))
-    n = len(linear.get_legend_handles_labels()[0])
-    linear.legend(loc="lower right", fontsize=9 if n <= 4 else 7, handlelength=2.2, borderpad=0.3)
+    handles, labels = linear.get_legend_handles_labels()
+    if len(labels) <= 4:
+        linear.legend(loc="lower right", handlelength=2.2, borderpad=0.3)
+    else:  # they would cover the curves
+        across = min(4, -(-len(labels) // 2))
+        figure.legend(handles, labels, loc="outside lower center", ncols=across, fontsize=8)
+        figure.set_figheight(4.3 + 0.38 * -(-len(labels) // across))
     return figure
 
 
