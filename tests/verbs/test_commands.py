@@ -14,17 +14,20 @@ from pidcam.verbs.commands import prepare_command, report_command, run_commands
 
 def test_a_store_is_made_again_with_its_options(egamma_files, tmp_path, monkeypatch):
     store = pidcam.prepare(
-        "cms-ecal", egamma_files, tmp_path / "a b", seed=3, limit=20, keep_empty=True, split="0.5/0.25/0.25", workers=1
-    )
+        "cms-ecal", egamma_files, tmp_path / "a b", seed=3, limit=20, keep_empty=True, split="0.5/0.25/0.25", workers=1,
+        steps=["threshold image=ecal minimum=0.001"], class_weight={"electron": 2.0}, reweight=["energy:2"],
+        select="hits > 3",
+    )  # fmt: skip
     monkeypatch.chdir(tmp_path)
     command = prepare_command(store)
     assert command.startswith("pidcam prepare cms-ecal /")
-    assert " --out 'a b' --split 0.5/0.25/0.25 --seed 3 --keep-empty --limit 20" in command
+    assert " --out 'a b' --split 0.5/0.25/0.25 --seed 3 --keep-empty --limit 20 --select 'hits > 3' " in command
     words = shlex.split(command)[1:]
     words[words.index("--out") + 1] = "again"
     done = CliRunner().invoke(app, [*words, "--quiet"])
     assert done.exit_code == 0, done.output
-    assert Store("again").manifest.fingerprint == store.manifest.fingerprint
+    again = Store("again").manifest
+    assert (again.options, again.fingerprint) == (store.manifest.options, store.manifest.fingerprint)
 
 
 def test_a_run_is_made_again_from_its_own_configuration(evaluated, egamma_store):

@@ -17,12 +17,8 @@ def prepare_command(store: Store) -> str:
     manifest = store.manifest
     detector = manifest.detector if manifest.detector in detectors else f"{manifest.detector}.yaml"
     options = {"split": manifest.split.split()[0], "seed": manifest.seed, **manifest.options}
-    words = []
-    for name, value in options.items():
-        if name == "shard_events":  # the size of the store's files changes nothing in them
-            continue
-        option = f"--{name.replace('_', '-')}"
-        words += [option] if value is True else [option, str(value)]
+    options.pop("shard_events", None)  # the size of the store's files changes nothing in them
+    words = [word for name, value in options.items() for word in _option(name, value)]
     return _line("prepare", detector, *(Path(s.path) for s in manifest.sources), "--out", store.path, *words)
 
 
@@ -42,6 +38,23 @@ def run_commands(directory: RunDirectory, store: Path, metrics: Mapping[str, Any
 def report_command(runs: Sequence[Path], out: Path) -> str:
     """`pidcam report` of these runs."""
     return _line("report", *runs, "--out", out)
+
+
+def _option(name: str, value: Any) -> list[str]:
+    """An option of `prepare` as it is written: a flag, a value, or `a=1,b=2`; several, one after the other."""
+    option = f"--{name.removesuffix('s' if name == 'steps' else '').replace('_', '-')}"
+    if value is True:
+        return [option]
+    if isinstance(value, Mapping):
+        return [option, ",".join(f"{key}={each}" for key, each in value.items())]
+    if isinstance(value, list | tuple):
+        return [word for each in value for word in (option, _step(each) if isinstance(each, Mapping) else str(each))]
+    return [option, str(value)]
+
+
+def _step(step: Mapping[str, Any]) -> str:
+    """`threshold image=ecal minimum=0.1`."""
+    return shlex.join([step["name"], *(f"{key}={value}" for key, value in step.items() if key != "name")])
 
 
 def _line(*words: Any) -> str:
