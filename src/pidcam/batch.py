@@ -81,6 +81,12 @@ def _offsets(event: Tensor, n: int) -> Tensor:
     """Where the hits of each of `n` events begin and end, given the ascending event of each hit."""
     return torch.searchsorted(event.contiguous(), torch.arange(n + 1, device=event.device))
 
+    def rows(self, start: int, stop: int) -> SparseImage:
+        """The hits of events `[start, stop)`."""
+        offsets = self.offsets[start : stop + 1]
+        first, last = int(offsets[0]), int(offsets[-1])
+        return SparseImage(offsets - first, self.place[first:last], self.value[first:last], self.shape)
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -117,6 +123,16 @@ class Batch:
             return {k: v.to(device) for k, v in x.items()} if isinstance(x, dict) else x.to(device)
 
         return Batch(**{f.name: move(getattr(self, f.name)) for f in fields(self)})
+
+    def rows(self, start: int, stop: int) -> Batch:
+        """Events `[start, stop)` of the batch, without a copy."""
+
+        def cut(x):  # type: ignore[no-untyped-def]
+            if isinstance(x, dict):
+                return {k: cut(v) for k, v in x.items()}
+            return x.rows(start, stop) if isinstance(x, SparseImage) else x[start:stop]
+
+        return Batch(**{f.name: cut(getattr(self, f.name)) for f in fields(self)})
 
     def dense(self, name: str) -> Tensor:
         """The image `name` as (n, channels, *shape), also where it was loaded as hits."""

@@ -1,9 +1,10 @@
 """The run directory: the truth about a training run, readable with nothing but a text editor and safetensors.
 
 config.yaml            resolved configuration
-run.json               format, state, versions, git commit, schema, classes, split and fingerprint, what was measured
+run.json               format, state, versions, git commit, schema, classes, split and fingerprint, what was measured, warnings
 history.jsonl          one line per epoch
-checkpoints/           last.safetensors, best.safetensors; the state beside the tensors is JSON in the file's header
+checkpoints/           last, best and, where asked for, epoch-N.safetensors; the state beside the tensors is JSON in the
+                       file's header
 model/                 the fitted model
 predictions/           one Parquet table per split
 metrics.json           per split
@@ -15,6 +16,7 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ import numpy as np
 
 from pidcam.errors import DataError, InputError
 from pidcam.files import atomic_path, read_json, write_json, write_text, writing
+from pidcam.progress import say
 
 FORMAT = 1
 
@@ -97,6 +100,19 @@ class RunDirectory:
                 return tensors, json.loads(file.metadata()["state"])
         except (SafetensorError, KeyError, TypeError) as error:
             raise DataError("is not a pidcam checkpoint", where=path) from error
+
+    def keep_checkpoints(self, prefix: str, names: Sequence[str]) -> None:
+        """Remove the checkpoints that begin with `prefix` and are not among `names`."""
+        for path in (self.path / "checkpoints").glob(f"{prefix}*.safetensors"):
+            if path.stem not in names:
+                path.unlink(missing_ok=True)
+
+    def warn(self, line: str) -> None:
+        """Say a warning and keep it in run.json, each once."""
+        told = self.about.get("warnings", []) if (self.path / "run.json").exists() else []
+        if line not in told:
+            say(f"warning: {line}")
+            self.update(warnings=[*told, line])
 
     def create(self) -> None:
         with writing(self.path):

@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from pidcam.batch import Batch
+from pidcam.errors import UnknownNameError
 from pidcam.predictions import Predictions
 from pidcam.registry import Registry
 from pidcam.schema import ClassSelection, EventSchema, Spec
@@ -56,6 +57,10 @@ class Task(ABC):
 
         A number `x` may come with its standard error `x_error`; tables show those that do.
         """
+
+    def monitored(self, name: str, predictions: Predictions) -> float | None:
+        """The metric `name` that a training may follow although `metrics` does not give it; None if it is not known."""
+        raise UnknownNameError("metric", name, scalar_metrics(self.metrics(predictions)), where="training.monitor")
 
     def figures(self, predictions: Mapping[str, Predictions]) -> dict[str, Figure]:
         """Figures of the predictions of every split, by name."""

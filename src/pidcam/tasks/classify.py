@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor
 
-from pidcam.analysis import accuracy, auc_one_vs_rest, delong
+from pidcam.analysis import accuracy, auc_one_vs_rest, delong, roc
 from pidcam.batch import Batch
 from pidcam.errors import InputError, MismatchError, UnknownNameError
 from pidcam.predictions import Predictions
@@ -103,6 +104,24 @@ class Classify(Task):
             "accuracy_error": right.error,
             **self._areas(label, probabilities, weight),
         }
+
+    def monitored(self, name: str, predictions: Predictions) -> float | None:
+        """`efficiency@0.01`: of the signal, where 1 % of the rest passes; the mean over signals where there are many."""
+        quantity, _, text = name.partition("@")
+        try:
+            fake_rate = float(text)
+        except ValueError:
+            fake_rate = math.nan
+        if quantity != "efficiency" or not 0 < fake_rate < 1:
+            return super().monitored(name, predictions)
+        known = predictions.label >= 0
+        label, weight = predictions.label[known], predictions.weight[known]
+        values = []
+        for signal in self.signals:
+            k = self.classes.index(signal)
+            curve = roc(label == k, predictions.probabilities[known, k], weight)
+            values.append(float(curve.tpr_at(fake_rate)))
+        return float(np.mean(values))
 
     def figures(self, predictions: Mapping[str, Predictions]) -> dict[str, Figure]:
         """ROC curves and score distributions of every split, confusion matrix of the test split."""

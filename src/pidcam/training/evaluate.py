@@ -23,12 +23,19 @@ class Collector:
         self.spectators: dict[str, list[np.ndarray]] = {}
 
     def add(self, outputs: dict[str, np.ndarray], batch: Batch) -> None:
+        """Keep a batch; what only pads it is left out."""
+        if padded := bool(batch.padding.any()):
+            keep = (~batch.padding).numpy(force=True)
+
+        def rows(array: np.ndarray) -> np.ndarray:
+            return array[keep] if padded else array
+
         for name, values in self.outputs.items():
-            values.append(outputs[name])
+            values.append(rows(outputs[name]))
         for name, values in self.truth.items():
-            values.append(getattr(batch, name).numpy(force=True))
+            values.append(rows(getattr(batch, name).numpy(force=True)))
         for name, column in {**batch.features, **batch.targets}.items():
-            self.spectators.setdefault(name, []).append(column.numpy(force=True))
+            self.spectators.setdefault(name, []).append(rows(column.numpy(force=True)))
 
     def state(self) -> dict[str, np.ndarray]:
         """All that was gathered, under names of its own, for a checkpoint."""
@@ -58,7 +65,12 @@ class Collector:
 
 def predict(score: Score, batches: Iterable[Batch], task: Task, files: tuple[str, ...] = ()) -> Predictions:
     """Predictions of all batches, in their order; `score` is a model's `predict`."""
+    return collect(score, batches, task, files).predictions()
+
+
+def collect(score: Score, batches: Iterable[Batch], task: Task, files: tuple[str, ...] = ()) -> Collector:
+    """Raw outputs and truth of all batches."""
     collector = Collector(task, files)
     for batch in batches:
         collector.add(score(batch), batch)
-    return collector.predictions()
+    return collector

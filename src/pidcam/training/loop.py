@@ -1,227 +1,142 @@
 """The training loop: epochs over a loader, followed on the validation split, stoppable and resumable at every batch.
 
 A run that was stopped and resumed ends with the same weights as one that never was (on one device, with the same number
-of threads): the order of events is a function of (seed, epoch), every random choice inside a step of (seed, step), and
-all other state is in the checkpoint.
+of threads and ranks): the order of events is a function of (seed, epoch), every random choice inside a step of (seed,
+step), and all other state is in the checkpoint.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
 from pidcam.batch import Batch
-from pidcam.errors import PidcamError, Stopped
+from pidcam.errors import ConfigError, PidcamError, Stopped
 from pidcam.jobs import available_cores
 from pidcam.progress import Progress, progress, say
 from pidcam.runs import RunDirectory
 from pidcam.store.loader import Loader
 from pidcam.tasks.base import Task, scalar_metrics
-from pidcam.training.evaluate import Collector, predict
+from pidcam.training.clock import Clock
+from pidcam.training.evaluate import Collector, collect
+from pidcam.training.guards import compare_modes, look_at_inputs
+from pidcam.training.loggers import Loggers
 from pidcam.training.network import Network
 from pidcam.training.options import TrainingOptions
-from pidcam.training.precision import autocast, choose_precision, keep_freed_memory, probe_precision
-from pidcam.training.schedules import EarlyStopping, Plateau, build_optimiser, improved, set_step, step_lr
+from pidcam.training.precision import choose_precision, keep_freed_memory, probe_precision
+from pidcam.training.ranks import Ranks
 from pidcam.training.signals import StopRequest, stop_on_signals
-
-PARTIAL = "partial."
-
-
-class _Average:
-    """Running average of all floating-point state, which is validated and kept instead of the raw weights."""
-
-    def __init__(self, module: torch.nn.Module, decay: float):
-        self.decay = decay
-        self.state = {k: v.detach().clone() for k, v in module.state_dict().items()}
-
-    def update(self, module: torch.nn.Module, step: int) -> None:
-        # early averages forget faster, so that they do not remember the start
-        decay = min(self.decay, (1 + step) / (10 + step))
-        for name, value in module.state_dict().items():
-            if value.is_floating_point():
-                self.state[name].lerp_(value, 1 - decay)
-            else:
-                self.state[name].copy_(value)
+from pidcam.training.start import Frozen
+from pidcam.training.state import FitState, Unfinished, merge_states
+from pidcam.training.step import Stepper, balanced
 
 
-class _Fit:
-    """State of one fit: everything that a checkpoint must hold."""
+@dataclass
+class Fit:
+    """What one fit works with; all that must survive it is in `state`."""
 
-    def __init__(self, network: Network, task: Task, record: RunDirectory, options: TrainingOptions, steps: int):
-        self.network, self.task, self.record, self.options = network, task, record, options
-        self.optimiser = build_optimiser(network.module, options.optimiser)
-        name, direction = (options.monitor.name, options.monitor.direction) if options.monitor else self.task.monitor
-        self.monitor: str = name
-        self.direction: Literal["min", "max"] = direction
-        self.average = _Average(network.module, options.ema) if options.ema else None
-        self.plateau = Plateau(options.schedule, options.optimiser.lr, direction)
-        self.stopping = EarlyStopping(options.early_stopping, direction) if options.early_stopping else None
-        self.precision = "fp32"
-        self.steps, self.step, self.epoch, self.cursor = steps, 0, 0, 0
-        self.best: float | None = None
-        self.best_epoch = 0
-        self.seconds = 0.0
-        self.finished = False
-
-    # checkpoint
-
-    def save(self, partial: Collector | None = None, losses: list[float] | None = None) -> None:
-        tensors = {f"model.{k}": v for k, v in self.network.module.state_dict().items()}
-        for number, state in self.optimiser.state_dict()["state"].items():
-            tensors |= {f"optimiser.{number}.{k}": torch.as_tensor(v) for k, v in state.items()}
-        if self.average:
-            tensors |= {f"average.{k}": v for k, v in self.average.state.items()}
-        arrays = {k: v.detach().contiguous().cpu().numpy() for k, v in tensors.items()}
-        if partial is not None:  # the part of the epoch that was already trained on, for its line of history
-            arrays |= {f"{PARTIAL}{k}": v for k, v in partial.state().items()}
-        state = {k: getattr(self, k) for k in ("step", "epoch", "cursor", "best", "best_epoch", "seconds", "finished")}
-        state |= {"precision": self.precision, "plateau": self.plateau.state, "losses": losses or []}
-        state |= {"stopping": self.stopping.state if self.stopping else None}
-        self.record.save_checkpoint("last", arrays, state)
-
-    def restore(self) -> tuple[dict[str, np.ndarray], list[float]] | None:
-        """Take up the last checkpoint, if there is one; returns what it held of an unfinished epoch."""
-        found = self.record.load_checkpoint("last")
-        if found is None:
-            return None
-        arrays, state = found
-
-        def part(prefix: str) -> dict[str, torch.Tensor]:
-            return {k.removeprefix(prefix): torch.from_numpy(v) for k, v in arrays.items() if k.startswith(prefix)}
-
-        try:
-            self.network.module.load_state_dict(part("model."))
-            if self.average:
-                self.average.state = {k: v.to(self.network.device) for k, v in part("average.").items()}
-            packed = self.optimiser.state_dict()
-            packed["state"] = {}
-            for key, value in part("optimiser.").items():
-                number, name = key.split(".", 1)
-                packed["state"].setdefault(int(number), {})[name] = value
-            self.optimiser.load_state_dict(packed)
-        except (RuntimeError, KeyError, ValueError) as error:
-            raise PidcamError(f"{self.record.path}: the checkpoint does not fit the model: {error}") from error
-        for name in ("step", "epoch", "cursor", "best", "best_epoch", "seconds", "finished", "precision"):
-            setattr(self, name, state[name])
-        self.plateau.state = state["plateau"]
-        if self.stopping and state["stopping"]:
-            self.stopping.state = state["stopping"]
-        return {k.removeprefix(PARTIAL): v for k, v in arrays.items() if k.startswith(PARTIAL)}, state["losses"]
-
-    # steps
-
-    def train_step(self, batch: Batch) -> tuple[float, dict[str, np.ndarray]]:
-        """One update; returns the weighted mean loss and the raw outputs before it."""
-        o = self.options
-        torch.manual_seed(_seed_of(o.seed, self.step))
-        lr = self.lr()
-        set_step(self.optimiser, o.optimiser, lr, self.step)
-        with autocast(self.precision, batch.device):
-            outputs = self.network(batch)
-        outputs = {name: value.float() for name, value in outputs.items()}
-        loss = (self.task.loss(outputs, batch) * batch.weight).sum() / batch.weight.sum()
-        if not torch.isfinite(loss):
-            first = batch.event[0].tolist()
-            raise PidcamError(
-                f"the loss is {loss.item()} in epoch {self.epoch + 1}, batch {self.cursor + 1} "
-                f"(its first event: file {first[0]}, row {first[1]}); lower training.optimiser.lr or scale the inputs"
-            )
-        self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        if o.clip:
-            torch.nn.utils.clip_grad_norm_(self.network.module.parameters(), o.clip)
-        self.optimiser.step()
-        self.step += 1
-        if self.average:
-            self.average.update(self.network.module, self.step)
-        return loss.item(), {name: value.detach().numpy(force=True) for name, value in outputs.items()}
-
-    def lr(self) -> float:
-        base = self.plateau.state["lr"] if self.options.schedule.name == "plateau" else self.options.optimiser.lr
-        return step_lr(self.options.schedule, float(base or 0), self.step, self.steps)
-
-    def validate(self, valid: Loader) -> dict[str, Any]:
-        """Metrics on the validation split, of the averaged weights where there are any."""
-        if not self.average:
-            return self.task.metrics(predict(self.network.predict, valid, self.task))
-        own = {k: v.clone() for k, v in self.network.module.state_dict().items()}
-        self.network.module.load_state_dict(self.average.state)
-        metrics = self.task.metrics(predict(self.network.predict, valid, self.task))
-        self.network.module.load_state_dict(own)
-        return metrics
-
-    def keep_best(self, value: float) -> None:
-        if improved(value, self.best, self.direction):
-            self.best, self.best_epoch = value, self.epoch
-            state = self.average.state if self.average else self.network.module.state_dict()
-            arrays = {k: v.detach().contiguous().cpu().numpy() for k, v in state.items()}
-            self.record.save_checkpoint("best", arrays, {"epoch": self.epoch, self.monitor: value})
+    state: FitState
+    train: Loader
+    valid: Loader
+    step: Stepper
+    frozen: Frozen
+    loggers: Loggers
+    stop: StopRequest
+    bar: Progress
 
 
 def fit(
-    network: Network, train: Loader, valid: Loader, task: Task, record: RunDirectory, options: TrainingOptions
+    network: Network,
+    train: Loader,
+    valid: Loader,
+    task: Task,
+    record: RunDirectory,
+    options: TrainingOptions,
+    *,
+    ranks: Ranks | None = None,
+    clock: Clock | None = None,
 ) -> None:
     """Train `network` and leave it with its best weights. Goes on from the checkpoint in `record`, if there is one.
 
-    Raises `Stopped` after a signal, with a checkpoint behind it; `PidcamError` if the loss is not finite.
+    Raises `Stopped` after a signal or when the time on `clock` is short, with a checkpoint behind it; `PidcamError` if
+    the loss is not finite or memory runs out.
     """
     torch.set_num_threads(options.threads or available_cores())
     keep_freed_memory()
-    state = _Fit(network, task, record, options, options.epochs * len(train))
+    ranks = ranks or Ranks()
+    network.spread(ranks)
+    frozen = Frozen(network.module, options.freeze)
+    state = FitState(network, task, record, options, options.epochs * len(train), ranks, clock)
     resumed = state.restore()
     if resumed is not None:
-        say(f"{record.path}: going on in epoch {state.epoch + 1} after {state.step} of {state.steps} steps")
+        if ranks.first:
+            say(f"{record.path}: going on in epoch {state.epoch + 1} after {state.step} of {state.steps} steps")
     else:
-        state.precision = _precision(network, train, task, record, options)
-    with stop_on_signals() as stop, progress("training", state.steps) as bar:
-        bar.advance(state.step)
-        while state.epoch < options.epochs and not state.finished:
-            _one_epoch(state, train, valid, stop, bar, resumed)
-            resumed = None
-    best = record.load_checkpoint("best")
+        _begin(state, train)
+    step = Stepper(state, _class_weight(options, task, train))
+    loggers = Loggers(options.loggers if ranks.first else (), record)
+    try:
+        with stop_on_signals() as stop, progress("training", state.steps) as bar:
+            bar.advance(state.step)
+            run = Fit(state, train, valid, step, frozen, loggers, stop, bar)
+            while state.epoch < options.epochs and not state.finished:
+                _one_epoch(run, resumed)
+                resumed = None
+    finally:
+        loggers.close()
+    best = ranks.share(record.load_checkpoint("best") if ranks.first else None)
     if best is None:
         raise PidcamError(f"{record.path}: no epoch gave a usable validation {state.monitor}")
     network.module.load_state_dict({k: torch.from_numpy(v) for k, v in best[0].items()})
-    record.update(fit_seconds=round(state.seconds, 3), epochs=state.epoch, best_epoch=state.best_epoch)
+    if ranks.first:
+        record.update(fit_seconds=round(state.seconds, 3), epochs=state.epoch, best_epoch=state.best_epoch)
 
 
-def _one_epoch(
-    state: _Fit,
-    train: Loader,
-    valid: Loader,
-    stop: StopRequest,
-    bar: Progress,
-    resumed: tuple[dict[str, np.ndarray], list[float]] | None,
-) -> None:
-    network, task = state.network, state.task
+def _begin(state: FitState, train: Loader) -> None:
+    """What is done once, before the first step: look at the inputs, choose the precision."""
+    with state.ranks.first_alone() as mine:
+        if mine:
+            for line in look_at_inputs(state.network.module, train):
+                state.record.warn(line)
+            state.set_precision(_precision(state, train))
+    state.set_precision(state.ranks.share(state.precision))
+
+
+def _one_epoch(run: Fit, resumed: Unfinished | None) -> None:
+    state, task, train, clock = run.state, run.state.task, run.train, run.state.clock
     collector, losses = Collector(task), list[float]()
     if resumed:
         arrays, losses = resumed
         collector.restore(arrays)
     start, lr = time.perf_counter() - (state.seconds - _told_seconds(state.record)), state.lr()
     train.epoch, train.cursor = state.epoch, state.cursor
-    network.module.train()
-    clock = time.perf_counter()
+    state.network.module.train()
+    run.frozen.hold(state.network.module)
+    began = last = time.perf_counter()
+    batch: Batch | None = None
     for batch in train:
-        loss, outputs = state.train_step(batch)
-        collector.add(outputs, batch)
-        losses.append(loss)
+        done = run.step(batch)
+        collector.add(done.outputs, batch)
+        losses.append(done.loss)
         state.cursor = train.cursor
-        bar.advance()
-        bar.note(f"epoch {state.epoch + 1} loss {loss:.4f}")
-        if stop:
-            state.seconds += time.perf_counter() - clock
+        run.bar.advance()
+        run.bar.note(f"epoch {state.epoch + 1} loss {done.loss:.4f}")
+        now = time.perf_counter()
+        clock.learn("batch", now - last)
+        last = now
+        if _asked_to_stop(run) or _checkpoint_due(run):
+            state.seconds, began = state.seconds + now - began, now
             state.save(collector, losses)
-            raise Stopped(
-                f"{state.record.path}: stopped by {stop.reason} in epoch {state.epoch + 1} with a checkpoint; "
-                "call the same command again to go on"
-            )
-    measured = {"train": task.metrics(collector.predictions()), "valid": state.validate(valid)}
-    state.seconds += time.perf_counter() - clock
+            _leave_if_asked(run)
+    warning = compare_modes(state, batch) if batch is not None and state.ranks.first else None
+    measured = _measure(run, collector)
+    clock.learn("validation", time.perf_counter() - last)
+    state.seconds += time.perf_counter() - began
     seconds = time.perf_counter() - start
     measured["train"]["loss"] = float(np.average(losses, weights=_batch_sizes(train)))
     state.epoch, state.cursor = state.epoch + 1, 0
@@ -236,13 +151,72 @@ def _one_epoch(
         state.plateau.epoch_end(value)
     state.keep_best(value)
     state.finished = state.stopping.epoch_end(value) if state.stopping else False
-    state.record.epoch(row)
+    if state.ranks.first:
+        if warning:
+            state.record.warn(warning)
+        state.record.epoch(row)
+        run.loggers.epoch(row)
     state.save()
-    bar.note(f"epoch {state.epoch} valid {state.monitor} {value:.4f}")
+    run.bar.note(f"epoch {state.epoch} valid {state.monitor} {value:.4f}")
 
 
-def _precision(network: Network, train: Loader, task: Task, record: RunDirectory, options: TrainingOptions) -> str:
+def _measure(run: Fit, collector: Collector) -> dict[str, dict[str, Any]]:
+    """Metrics of the events trained on, as they were met, and of the validation split, over all ranks.
+
+    The validation split is scored with the averaged weights where there are any.
+    """
+    state, module = run.state, run.state.network.module
+    state.ranks.share_state(module)
+    own = {k: v.clone() for k, v in module.state_dict().items()} if state.average else None
+    if state.average:
+        module.load_state_dict(state.average.state)
+    scored = collect(state.network.predict, run.valid, state.task)
+    if own is not None:
+        module.load_state_dict(own)
+    parts = {"train": collector, "valid": scored}
+    merged = {split: state.ranks.gather(part.state()) for split, part in parts.items()}
+    with state.ranks.first_alone() as mine:
+        measured = {split: _metrics(state, part) for split, part in merged.items()} if mine else {}
+    return state.ranks.share(measured)
+
+
+def _metrics(state: FitState, parts: list[dict[str, np.ndarray]]) -> dict[str, Any]:
+    collector = Collector(state.task)
+    collector.restore(merge_states(parts))
+    predictions = collector.predictions()
+    metrics = state.task.metrics(predictions)
+    if state.monitor not in metrics:
+        metrics[state.monitor] = state.task.monitored(state.monitor, predictions)
+    return metrics
+
+
+def _asked_to_stop(run: Fit) -> bool:
+    """Whether anybody, on any rank, was asked to stop or has too little time left for what comes next."""
+    at_the_end = run.train.cursor == len(run.train)
+    if not run.stop and run.state.clock.short(validation=at_the_end):
+        run.stop.reason = "the time limit"
+    if run.state.ranks.several and run.state.ranks.total(float(bool(run.stop)))[0] and not run.stop:
+        run.stop.reason = "another rank"
+    return bool(run.stop)
+
+
+def _checkpoint_due(run: Fit) -> bool:
+    """Whether it is time for a checkpoint within the epoch; the first rank's clock decides."""
+    due = run.state.ranks.first and run.state.clock.due(run.state.options.checkpoint_seconds)
+    return bool(run.state.ranks.total(float(due))[0]) if run.state.ranks.several else due
+
+
+def _leave_if_asked(run: Fit) -> None:
+    if run.stop:
+        raise Stopped(
+            f"{run.state.record.path}: stopped by {run.stop.reason} in epoch {run.state.epoch + 1} with a checkpoint; "
+            "call the same command again to go on"
+        )
+
+
+def _precision(state: FitState, train: Loader) -> str:
     """As asked; `auto` is decided by a short timed probe, which is recorded."""
+    options, record = state.options, state.record
     if options.precision != "auto":
         record.update(precision=options.precision)
         return options.precision
@@ -250,10 +224,25 @@ def _precision(network: Network, train: Loader, task: Task, record: RunDirectory
     train.epoch, train.cursor = 0, 0
     batch = next(iter(train))
     train.cursor = 0
-    seconds = probe_precision(network.module, batch, task.loss)
+    part = batch.rows(0, -(-len(batch) // state.parts))
+    seconds = probe_precision(state.network.module, part, state.task.loss)
     chosen = choose_precision(seconds)
     record.update(precision=chosen, precision_probe_seconds={k: round(v, 4) for k, v in seconds.items()})
     return chosen
+
+
+def _class_weight(options: TrainingOptions, task: Task, train: Loader) -> torch.Tensor | None:
+    names = task.selection.names
+    if options.class_weights is None:
+        return None
+    if options.class_weights == "balanced":
+        weights = balanced(train.labels, len(names))
+    else:
+        given = options.class_weights
+        if wrong := [name for name in given if name not in names]:
+            raise ConfigError(f"unknown class '{wrong[0]}'", where="training.class_weights", fix=", ".join(names))
+        weights = np.array([given.get(name, 1.0) for name in names])
+    return torch.tensor(weights, dtype=torch.float32, device=train.device)
 
 
 def _told_seconds(record: RunDirectory) -> float:
@@ -263,7 +252,3 @@ def _told_seconds(record: RunDirectory) -> float:
 def _batch_sizes(loader: Loader) -> list[int]:
     full, rest = divmod(loader.events, loader.batch_size)
     return [loader.batch_size] * full + [rest] * bool(rest)
-
-
-def _seed_of(*key: int) -> int:
-    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)

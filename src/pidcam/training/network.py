@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 from pidcam.batch import Batch
 from pidcam.errors import DataError
 from pidcam.files import atomic_path, reading
+from pidcam.training.ranks import Ranks
 
 WEIGHTS = "weights.safetensors"
 
@@ -32,6 +35,11 @@ class Network:
         """Raw outputs with gradients; the module's mode is the caller's business."""
         outputs: dict[str, Tensor] = self.module(_channels_last(batch))
         return outputs
+
+    def spread(self, ranks: Ranks) -> None:
+        """On GPUs let batch normalisation see the events of all ranks; on CPUs torch cannot."""
+        if ranks.several and self.device.type == "cuda":
+            self.module = nn.SyncBatchNorm.convert_sync_batchnorm(self.module)
 
     @torch.inference_mode()
     def predict(self, batch: Batch) -> dict[str, np.ndarray]:
@@ -59,6 +67,23 @@ class Network:
             raise DataError("the run has no fitted model", where=folder, fix="finish it with: pidcam train") from error
         except (SafetensorError, RuntimeError) as error:
             raise DataError("the weights do not fit the model of the run", where=path) from error
+
+
+class Prepared:
+    """A network as it is called in training: its gradients shared with other ranks, translated by the compiler."""
+
+    def __init__(self, network: Network, compile: bool, ranks: Ranks):
+        self.call: Callable[[Batch], dict[str, Tensor]] = network.module
+        self.no_sync: Callable[[], AbstractContextManager[object]] = nullcontext
+        """Inside, gradients add up on this rank alone."""
+        if ranks.several:
+            shared = nn.parallel.DistributedDataParallel(network.module)
+            self.call, self.no_sync = shared, shared.no_sync
+        if compile:
+            self.call = torch.compile(self.call)
+
+    def __call__(self, batch: Batch) -> dict[str, Tensor]:
+        return self.call(_channels_last(batch))
 
 
 def _channels_last(batch: Batch) -> Batch:

@@ -15,22 +15,37 @@ import torch
 from pidcam.batch import Batch
 
 WORTH = 1.15
+HOPELESS = 5.0
+PROBED = 512
+"""Most events of a batch that is timed."""
+TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """bfloat16 where it is safe, or nothing."""
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+    """Lower precision where it is safe, or nothing."""
+    return nullcontext() if precision == "fp32" else torch.autocast(device.type, TYPES[precision])
+
+
+def candidates(device: torch.device) -> tuple[str, ...]:
+    """What may be faster than fp32 on a device."""
+    if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+        return ("fp32", "fp16")
+    return ("fp32", "bf16")
 
 
 def probe_precision(
     module: torch.nn.Module, batch: Batch, loss: Callable[[dict[str, torch.Tensor], Batch], torch.Tensor]
 ) -> dict[str, float]:
-    """Seconds of a forward and backward pass by precision: median of three after one to warm up, on a copy."""
-    seconds = {}
-    for precision in ("fp32", "bf16"):
+    """Seconds of a forward and backward pass by precision: median of three after one to warm up, on a copy.
+
+    One that is hopeless from the beginning (bf16 on a CPU that only emulates it) gets no second try.
+    """
+    seconds: dict[str, float] = {}
+    batch = batch.rows(0, PROBED)
+    for precision in candidates(batch.device):
         trial = copy.deepcopy(module).train()
-        times = []
-        for _ in range(4):
+        times: list[float] = []
+        while len(times) < 4:
             start = time.perf_counter()
             with autocast(precision, batch.device):
                 outputs = trial(batch)
@@ -38,13 +53,16 @@ def probe_precision(
             if batch.device.type == "cuda":
                 torch.cuda.synchronize()
             times.append(time.perf_counter() - start)
-        seconds[precision] = statistics.median(times[1:])
+            if times[0] > HOPELESS * seconds.get("fp32", float("inf")):
+                break
+        seconds[precision] = statistics.median(times[1:] or times)
     return seconds
 
 
 def choose_precision(seconds: dict[str, float]) -> str:
-    """bf16 where it is clearly faster."""
-    return "bf16" if seconds["fp32"] > WORTH * seconds["bf16"] else "fp32"
+    """The lower precision where it is clearly faster."""
+    fastest = min(seconds, key=lambda name: seconds[name])
+    return fastest if seconds["fp32"] > WORTH * seconds[fastest] else "fp32"
 
 
 def keep_freed_memory() -> None:

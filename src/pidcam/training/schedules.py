@@ -59,13 +59,15 @@ class EarlyStopping:
 
 
 def step_lr(options: ScheduleOptions, lr: float, step: int, steps: int) -> float:
-    """Learning rate of step `step` of `steps` for the schedules that are a function of the step alone."""
-    if options.name in ("constant", "plateau"):
-        return lr
-    warmup = max(1, round(options.warmup * steps))
-    if step < warmup:
+    """Learning rate of step `step` of `steps`, as far as it is a function of the step alone."""
+    falls = options.name in ("cosine", "onecycle")
+    share = (0.05 if falls else 0.0) if options.warmup is None else options.warmup
+    warmup = max(1, round(share * steps))
+    if step < warmup and (falls or share):
         rise = (step + 1) / warmup
-        return lr * (rise if options.name == "cosine" else 0.04 + 0.96 * (1 - math.cos(math.pi * rise)) / 2)
+        return lr * (0.04 + 0.96 * (1 - math.cos(math.pi * rise)) / 2 if options.name == "onecycle" else rise)
+    if not falls:
+        return lr
     fall = (step - warmup) / max(1, steps - warmup)
     return options.min_lr + (lr - options.min_lr) * (1 + math.cos(math.pi * fall)) / 2
 
