@@ -1,7 +1,8 @@
 """The run directory: the truth about a training run, readable with nothing but a text editor and safetensors.
 
 config.yaml            resolved configuration
-run.json               format, state, versions, git commit, schema, classes, split and fingerprint, what was measured, warnings
+run.json               format, state, versions, git commit, schema, classes, split and fingerprint, what was measured,
+                       warnings
 history.jsonl          one line per epoch
 checkpoints/           last, best and, where asked for, epoch-N.safetensors; the state beside the tensors is JSON in the
                        file's header

@@ -159,11 +159,11 @@ def test_train_within_an_epoch_leaves_a_checkpoint(
     tmp_path: Path, at: int, call: Call, press: Call, egamma_store: Store, small_run: Path
 ) -> None:
     """320 events in batches of 64: five steps an epoch."""
-    from pidcam.training import loop
+    from pidcam.training import step
 
     run = tmp_path / "run"
     train = ("train", egamma_store.path, *SMALL, "--out", run)
-    press(loop, "set_step", at=at)
+    press(step, "set_step", at=at)
     done = call(*train)
     line = f"stopped by SIGINT in epoch {1 + (at - 1) // 5} with a checkpoint; call the same command again to go on"
     assert (done.code, done.error) == (75, f"{run}: {line}")
@@ -194,10 +194,10 @@ def test_train_at_any_file_it_writes(
 def test_a_second_ctrl_c_does_not_wait(
     tmp_path: Path, call: Call, press: Call, egamma_store: Store, small_run: Path
 ) -> None:
-    from pidcam.training import loop
+    from pidcam.training import step
 
     train = ("train", egamma_store.path, *SMALL, "--out", tmp_path / "run")
-    press(loop, "set_step", at=7, times=2)
+    press(step, "set_step", at=7, times=2)
     done = call(*train)
     assert (done.code, done.error) == (130, ABORTED)
     assert not parts(tmp_path)

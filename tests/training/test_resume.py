@@ -13,7 +13,8 @@ from safetensors.numpy import load_file
 from pidcam.errors import ExistsError, Stopped
 from pidcam.runs import RunDirectory
 from pidcam.store.store import Store
-from pidcam.training import loop
+from pidcam.training.state import FitState
+from pidcam.training.step import Stepper
 from pidcam.verbs.train import train
 
 # every kind of state at once: dropout, averaging, plateau, early stopping, augmentation
@@ -34,14 +35,14 @@ CONFIG = {
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int = signal.SIGTERM) -> None:
     """Send ourselves a signal in the middle of step `step`."""
-    original = loop._Fit.train_step
+    original = Stepper.__call__
 
     def interrupted(self, batch):
-        if self.step == step:
+        if self.state.step == step:
             os.kill(os.getpid(), number)
         return original(self, batch)
 
-    monkeypatch.setattr(loop._Fit, "train_step", interrupted)
+    monkeypatch.setattr(Stepper, "__call__", interrupted)
 
 
 def weights(run: Path) -> dict:
@@ -99,7 +100,7 @@ def test_killed_between_checkpoints_goes_on_from_the_last(egamma_store, straight
     class Killed(BaseException):
         pass
 
-    original = loop._Fit.save
+    original = FitState.save
 
     def killed(self, *arguments):
         if self.epoch == 3:
@@ -107,7 +108,7 @@ def test_killed_between_checkpoints_goes_on_from_the_last(egamma_store, straight
         original(self, *arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop._Fit, "save", killed)
+        patch.setattr(FitState, "save", killed)
         with pytest.raises(Killed):
             train(egamma_store.path, out, config=CONFIG)
     assert len(RunDirectory(out).history) == 3
@@ -117,14 +118,14 @@ def test_killed_between_checkpoints_goes_on_from_the_last(egamma_store, straight
 
 
 def test_second_interrupt_stops_at_once(egamma_store, tmp_path, monkeypatch):
-    original = loop._Fit.train_step
+    original = Stepper.__call__
 
     def twice(self, batch):
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
         return original(self, batch)
 
-    monkeypatch.setattr(loop._Fit, "train_step", twice)
+    monkeypatch.setattr(Stepper, "__call__", twice)
     with pytest.raises(KeyboardInterrupt):
         train(egamma_store.path, tmp_path / "run", config=CONFIG)
 

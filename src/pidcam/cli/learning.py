@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,11 +16,20 @@ commands = typer.Typer()
 @commands.command("train")
 @verb
 def train_command(
-    store: Annotated[Path, typer.Argument(help="Store made by prepare.")],
+    store: Annotated[Path | None, typer.Argument(help="Store made by prepare.", show_default=False)] = None,
     assignments: Assignments = None,
     out: Out = None,
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="See: pidcam list models. [default: resnet]")
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a stopped or killed run.")
+    ] = None,
+    parent: Annotated[
+        Path | None, typer.Option("--from", metavar="RUN", help="Start from the weights and configuration of a run.")
+    ] = None,
+    time_limit: Annotated[
+        str | None, typer.Option("--time-limit", help="Stop in time with a checkpoint: 55m, 1h30m.", show_default=False)
     ] = None,
     task: Annotated[str | None, typer.Option("--task", help="See: pidcam list tasks. [default: classify]")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="YAML laid over the model's recipe.")] = None,
@@ -29,10 +38,17 @@ def train_command(
     """Fit a model to a store; stopped, it goes on when called again."""
     from pidcam.cli.show import show_training
     from pidcam.training.config import DEFAULT_MODEL
-    from pidcam.verbs.train import train
+    from pidcam.verbs import train as verbs
 
-    out = out or Path("runs") / f"{store.resolve().name}-{model or DEFAULT_MODEL}"
-    run = train(store, out, model=model, task=task, config=config, set=assignments or (), quick=quick)
+    if resume is not None:
+        given = {"--out": out, "--model": model, "--task": task, "--config": config, "--from": parent, "--quick": quick}
+        _refuse_with("--resume", given | {"key=value": assignments})
+        run = verbs.resume(resume, store=store, time_limit=time_limit)
+    else:
+        store = _needed(store)
+        out = out or Path("runs") / f"{store.resolve().name}-{parent.name if parent else model or DEFAULT_MODEL}"
+        how: dict[str, Any] = {"model": model, "task": task, "config": config, "quick": quick, "parent": parent}
+        run = verbs.train(store, out, **how, set=assignments or (), time_limit=time_limit)
     return {"run": str(run.path), **run.about}, lambda: show_training(run)
 
 
@@ -157,6 +173,23 @@ def _sorted_out(more: list[str], by: list[str], shift: list[str]) -> tuple[list[
             raise InputError(f"'{word}' belongs to no option", fix=f"did you mean {option} {word}?")
         kind.append(word)
     return by, shift
+
+
+def _needed(store: Path | None) -> Path:
+    from pidcam.errors import InputError
+
+    if store is None:
+        raise InputError("which store?", fix="pidcam train STORE, or go on with: pidcam train --resume RUN")
+    return store
+
+
+def _refuse_with(option: str, given: dict[str, Any]) -> None:
+    """The configuration of a run that goes on is the one it began with."""
+    from pidcam.errors import InputError
+
+    for name, value in given.items():
+        if value:
+            raise InputError(f"{name} cannot be changed with {option}", fix=f"leave {name} out, or begin a new run")
 
 
 def _ask(question: str) -> bool:

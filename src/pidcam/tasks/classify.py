@@ -106,7 +106,7 @@ class Classify(Task):
         }
 
     def monitored(self, name: str, predictions: Predictions) -> float | None:
-        """`efficiency@0.01`: of the signal, where 1 % of the rest passes; the mean over signals where there are many."""
+        """`efficiency@0.01`: of the signal where 1 % of the rest passes; of many signals the mean."""
         quantity, _, text = name.partition("@")
         try:
             fake_rate = float(text)

@@ -14,7 +14,7 @@ MARGIN = 10.0
 
 def parse_duration(text: str | float) -> float:
     """Seconds of `55m`, `1h30m`, `1.5h`, `2:30:00` or a number of seconds."""
-    written = str(text).strip()
+    written = f"{text:f}" if isinstance(text, float) else str(text).strip()
     if re.fullmatch(r"\d+:\d\d:\d\d", written):
         hours, minutes, rest = written.split(":")
         written = f"{hours}h{minutes}m{rest}s"

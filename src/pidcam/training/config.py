@@ -30,13 +30,15 @@ class Named(Spec):
 
 
 class RunConfig(Spec):
-    """`task` and `model` are `{name: ..., option: ...}`; `transforms` a list of such."""
+    """`task` and `model` are `{name: ..., option: ...}`; `transforms` a list of such; `parent` is the run whose fitted
+    weights the training begins with."""
 
     store: str
     task: Named = Named(name=DEFAULT_TASK)
     model: Named = Named(name=DEFAULT_MODEL)
     transforms: list[dict[str, Any]] = Field(default_factory=list)
     training: TrainingOptions = TrainingOptions()
+    parent: str | None = None
 
     @property
     def entry(self) -> ModelEntry:

@@ -72,11 +72,14 @@ def _oddity(name: str, values: Tensor, *, sparse: bool, normalises: bool) -> str
     size = spread if not sparse else float(values.square().mean().sqrt())
     if normalises and size < TINY:
         return (
-            f"{name} is not scaled: its values spread by {size:.2g} only, and batch normalisation, which adds 1e-5 to the "
-            "variance, works well around 1; add the transform {name: scale}"
+            f"{name} is not scaled: its values spread by {size:.2g} only, and batch normalisation, which adds 1e-5 "
+            "to the variance, works well around 1; add the transform {name: scale}"
         )
     if size < TINY**2 or size > HUGE:
-        return f"{name} is not scaled: its values spread by {size:.2g}, and networks learn best around 1; add {{name: scale}}"
+        return (
+            f"{name} is not scaled: its values spread by {size:.2g}, and networks learn best around 1; "
+            "add the transform {name: scale}"
+        )
     return None
 
 
@@ -116,10 +119,13 @@ def not_finite(loss: Tensor, each: Tensor, batch: Batch, state: FitState) -> Non
     names = [f"{files[f] if 0 <= f < len(files) else f'file {f}'} row {r}" for f, r in batch.event.cpu()[bad].tolist()]
     where = f"epoch {state.epoch + 1}, batch {state.cursor + 1}"
     path = state.record.path / f"not-finite-epoch{state.epoch + 1}-batch{state.cursor + 1}.npz"
+    arrays: dict[str, Any] = _arrays(batch, each)
     with atomic_path(path) as part, open(part, "wb") as file:
-        np.savez_compressed(file, **_arrays(batch, each))
+        np.savez_compressed(file, **arrays)
     broken = _broken_inputs(batch)
-    cause = f"{broken} holds values that are not finite" if broken else "lower training.optimiser.lr or scale the inputs"
+    cause = (
+        f"{broken} holds values that are not finite" if broken else "lower training.optimiser.lr or scale the inputs"
+    )
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     raise PidcamError(
         f"the loss is {loss.item()} in {where}, for {len(names)} of {len(batch)} events: {', '.join(names[:3])}{more} "

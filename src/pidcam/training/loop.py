@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def fit(
         if ranks.first:
             say(f"{record.path}: going on in epoch {state.epoch + 1} after {state.step} of {state.steps} steps")
     else:
-        _begin(state, train)
+        _begin(state, train, valid)
     step = Stepper(state, _class_weight(options, task, train))
     loggers = Loggers(options.loggers if ranks.first else (), record)
     try:
@@ -97,13 +98,16 @@ def fit(
         record.update(fit_seconds=round(state.seconds, 3), epochs=state.epoch, best_epoch=state.best_epoch)
 
 
-def _begin(state: FitState, train: Loader) -> None:
+def _begin(state: FitState, train: Loader, valid: Loader) -> None:
     """What is done once, before the first step: look at the inputs, choose the precision."""
     with state.ranks.first_alone() as mine:
         if mine:
             for line in look_at_inputs(state.network.module, train):
                 state.record.warn(line)
             state.set_precision(_precision(state, train))
+            if state.options.monitor:  # a misspelt one shall not cost an epoch
+                _metrics(state, [collect(state.network.predict, islice(valid, 1), state.task).state()])
+                valid.cursor = 0
     state.set_precision(state.ranks.share(state.precision))
 
 
@@ -113,7 +117,7 @@ def _one_epoch(run: Fit, resumed: Unfinished | None) -> None:
     if resumed:
         arrays, losses = resumed
         collector.restore(arrays)
-    start, lr = time.perf_counter() - (state.seconds - _told_seconds(state.record)), state.lr()
+    start, lr = time.perf_counter() - (state.seconds - _told_seconds(state.record)), state.lr(state.epoch * len(train))
     train.epoch, train.cursor = state.epoch, state.cursor
     state.network.module.train()
     run.frozen.hold(state.network.module)
@@ -129,7 +133,7 @@ def _one_epoch(run: Fit, resumed: Unfinished | None) -> None:
         now = time.perf_counter()
         clock.learn("batch", now - last)
         last = now
-        if _asked_to_stop(run) or _checkpoint_due(run):
+        if _must_save(run):
             state.seconds, began = state.seconds + now - began, now
             state.save(collector, losses)
             _leave_if_asked(run)
@@ -190,20 +194,17 @@ def _metrics(state: FitState, parts: list[dict[str, np.ndarray]]) -> dict[str, A
     return metrics
 
 
-def _asked_to_stop(run: Fit) -> bool:
-    """Whether anybody, on any rank, was asked to stop or has too little time left for what comes next."""
+def _must_save(run: Fit) -> bool:
+    """Whether a checkpoint is due: anybody, on any rank, was asked to stop or has too little time left for what comes
+    next, or the last checkpoint is old."""
     at_the_end = run.train.cursor == len(run.train)
-    if not run.stop and run.state.clock.short(validation=at_the_end):
+    clock, ranks = run.state.clock, run.state.ranks
+    if not run.stop and clock.short(validation=at_the_end):
         run.stop.reason = "the time limit"
-    if run.state.ranks.several and run.state.ranks.total(float(bool(run.stop)))[0] and not run.stop:
+    asked, due = ranks.total(bool(run.stop), clock.due(run.state.options.checkpoint_seconds))
+    if asked and not run.stop:
         run.stop.reason = "another rank"
-    return bool(run.stop)
-
-
-def _checkpoint_due(run: Fit) -> bool:
-    """Whether it is time for a checkpoint within the epoch; the first rank's clock decides."""
-    due = run.state.ranks.first and run.state.clock.due(run.state.options.checkpoint_seconds)
-    return bool(run.state.ranks.total(float(due))[0]) if run.state.ranks.several else due
+    return bool(asked or due)
 
 
 def _leave_if_asked(run: Fit) -> None:

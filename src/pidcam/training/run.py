@@ -25,6 +25,7 @@ from pidcam.tasks.base import Task
 from pidcam.training.calibration import calibrate, read_temperature
 from pidcam.training.config import RunConfig
 from pidcam.training.evaluate import predict
+from pidcam.training.ranks import Ranks
 from pidcam.training.torch_model import TorchModel
 from pidcam.transforms.base import Chain
 
@@ -106,8 +107,16 @@ class Run:
             raise DataError(f"is not the store that '{self.name}' was trained on: its split differs", where=store.path)
         return store
 
-    def loader(self, store: Store, split: str, *, training: bool = False, limit: int | None = None) -> Loader:
-        """Batches of one split as the model wants them; shuffled and augmented only for training."""
+    def loader(
+        self,
+        store: Store,
+        split: str,
+        *,
+        training: bool = False,
+        limit: int | None = None,
+        ranks: Ranks | None = None,
+    ) -> Loader:
+        """Batches of one split as the model wants them; shuffled and augmented only for training; shared by `ranks`."""
         options = self.config.training
         return Loader(
             store,
@@ -120,6 +129,8 @@ class Run:
             sparse=self.sparse_images(store),
             change=lambda batch, generator: self.change(batch, generator, training=training),
             device=self.device,
+            rank=ranks.rank if ranks else 0,
+            ranks=ranks.ranks if ranks else 1,
         )
 
     def sparse_images(self, store: Store) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -80,10 +80,10 @@ class FitState:
         self.precision = precision
         self.scaler = torch.amp.GradScaler(self.network.device.type, enabled=precision == "fp16")
 
-    def lr(self) -> float:
-        """Learning rate of the next step."""
+    def lr(self, step: int | None = None) -> float:
+        """Learning rate of the next step, or of a given one of this epoch."""
         base = self.plateau.state["lr"] if self.options.schedule.name == "plateau" else self.options.optimiser.lr
-        return step_lr(self.options.schedule, float(base or 0), self.step, self.steps)
+        return step_lr(self.options.schedule, float(base or 0), self.step if step is None else step, self.steps)
 
     # checkpoints
 

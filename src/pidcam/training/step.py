@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -74,7 +75,7 @@ class Stepper:
             raise PidcamError(f"all events of batch {s.cursor + 1} in epoch {s.epoch + 1} have weight zero")
         summed, collected = 0.0, []
         edges = np.linspace(0, len(batch), min(s.parts, len(batch)) + 1).round().astype(int).tolist()
-        for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        for start, stop in pairwise(edges):
             whole = len(edges) == 2
             part, w = (batch, weight) if whole else (batch.rows(start, stop), weight[start:stop])
             last = stop == len(batch)
@@ -86,7 +87,9 @@ class Stepper:
                 # gradients are averaged over ranks, the loss is a sum over them
                 s.scaler.scale(loss * s.ranks.ranks).backward()
             collected.append({name: value.detach() for name, value in outputs.items()})
-        merged = collected[0] if len(collected) == 1 else {k: torch.cat([c[k] for c in collected]) for k in collected[0]}
+        merged = (
+            collected[0] if len(collected) == 1 else {k: torch.cat([c[k] for c in collected]) for k in collected[0]}
+        )
         return s.ranks.total(summed)[0], merged
 
     def _forward(self, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
@@ -116,14 +119,17 @@ class Stepper:
         size = -(-len(batch) // s.parts)
         fits = self._largest_fit(batch, size)
         if not fits:
-            raise PidcamError(f"out of memory: not even one event fits on {batch.device}; take a smaller model") from None
+            raise PidcamError(
+                f"out of memory: not even one event fits on {batch.device}; take a smaller model"
+            ) from None
         parts = s.parts
         while -(-len(batch) // parts) > fits:
             parts *= 2
         raise PidcamError(
-            f"out of memory with {size} events at once on {batch.device}, {fits} would fit: training.accumulate={parts} "
-            f"computes the same update in {parts} parts, training.batch_size={fits * s.ranks.ranks} makes smaller "
-            "updates, training.out_of_memory=split finds out by itself"
+            f"out of memory with {size} events at once on {batch.device}, {fits} would fit: "
+            f"training.accumulate={parts} computes the same update in {parts} parts, "
+            f"training.batch_size={fits * s.ranks.ranks} makes smaller updates, training.out_of_memory=split finds "
+            "out by itself"
         ) from None
 
     def _largest_fit(self, batch: Batch, size: int) -> int:

@@ -8,17 +8,20 @@ from torch import nn
 from pidcam.runs import RunDirectory
 from pidcam.store.loader import Loader
 from pidcam.tasks.base import Task
+from pidcam.training.clock import Clock
 from pidcam.training.loop import fit
 from pidcam.training.network import Network
 from pidcam.training.options import TrainingOptions
+from pidcam.training.ranks import Ranks
 
 
 class TorchModel(Network):
-    """Meets `Model`."""
+    """Meets `Model`. `ranks` trains it in several processes, `clock` within a time limit."""
 
     def __init__(self, module: nn.Module, options: TrainingOptions, device: torch.device | str = "cpu"):
         super().__init__(module, device)
         self.options = options
+        self.ranks, self.clock = Ranks(), Clock()
 
     def fit(self, train: Loader, valid: Loader, task: Task, record: RunDirectory) -> None:
-        fit(self, train, valid, task, record, self.options)
+        fit(self, train, valid, task, record, self.options, ranks=self.ranks, clock=self.clock)

@@ -10,13 +10,19 @@ from typing import Any
 
 from pidcam.config import dump_yaml, load_yaml, merge, overrides
 from pidcam.detectors.base import detectors
-from pidcam.errors import DataError, ExistsError
+from pidcam.errors import ExistsError, InputError
 from pidcam.files import require_absent
-from pidcam.progress import say
+from pidcam.progress import say, set_quiet
 from pidcam.runs import RunDirectory, provenance
+from pidcam.store.loader import Loader
 from pidcam.store.store import Store
-from pidcam.training.config import resolve
+from pidcam.training.clock import Clock, parse_duration
+from pidcam.training.config import RunConfig, resolve
+from pidcam.training.ranks import Ranks, joined
 from pidcam.training.run import Run
+from pidcam.training.splits import look_at_parent, look_at_splits, require_all_classes
+from pidcam.training.start import take_weights
+from pidcam.training.torch_model import TorchModel
 from pidcam.transforms.base import Chain
 
 CONFIG = "config.yaml"
@@ -33,16 +39,20 @@ def train(
     config: Path | str | dict[str, Any] | None = None,
     set: Sequence[str] = (),
     quick: bool = False,
+    parent: Path | str | None = None,
+    time_limit: str | float | None = None,
 ) -> Run:
     """Fit `model` (default: resnet) to the training split of `store`, following its validation split.
 
     The model's own recipe comes first, over it the detector's, then `config` (a YAML file or a mapping), `model`,
     `task` and `set` (`key.sub=value`). Called again with the same configuration it goes on from the last checkpoint, or
-    returns the finished run. `quick` cuts examples and epochs for a smoke run. Raises `ExistsError` if `out` holds
-    anything else.
+    returns the finished run. `quick` cuts examples and epochs for a smoke run. `parent` is a fitted run to start from:
+    its configuration and weights are taken, what is given goes over it. `time_limit` (`55m`, or seconds) stops in time
+    with a checkpoint. Under `torchrun` all its processes train together.
+
+    Raises `ExistsError` if `out` holds anything else, `Stopped` if it stopped early with a checkpoint.
     """
-    out = Path(out)
-    opened = Store(store)
+    clock = Clock(parse_duration(time_limit) if time_limit is not None else None)
     given = config if isinstance(config, dict) else load_yaml(config) if config else {}
     for section, name in (("model", model), ("task", task)):
         if name:
@@ -50,29 +60,80 @@ def train(
     given = merge(given, overrides(set))
     if quick:
         given = merge(given, QUICK)
-    detector = opened.manifest.detector
+    if parent is not None:
+        given = {**merge(_of_parent(Path(parent), given), given), "parent": str(Path(parent).resolve())}
+    with joined() as ranks:
+        if not ranks.first:
+            set_quiet(True)
+        return _train(Store(store), Path(out), given, ranks, clock)
+
+
+def resume(run: Path | str, *, store: Path | str | None = None, time_limit: str | float | None = None) -> Run:
+    """Go on with the stopped or killed training in the folder `run`, or return it if it is finished.
+
+    The configuration is that of the run; `store` says where its store is now, if it has moved.
+    """
+    directory = RunDirectory.open(run)
+    told = load_yaml(directory.path / CONFIG)
+    given = {key: value for key, value in told.items() if key != "store"}
+    clock = Clock(parse_duration(time_limit) if time_limit is not None else None)
+    with joined() as ranks:
+        if not ranks.first:
+            set_quiet(True)
+        return _train(Store(store or told["store"]), directory.path, given, ranks, clock)
+
+
+def _train(store: Store, out: Path, given: dict[str, Any], ranks: Ranks, clock: Clock) -> Run:
+    detector = store.manifest.detector
     recipes = detectors[detector]().recipes if detector in detectors else {}
-    resolved = resolve(str(opened.path.resolve()), given, recipes)
-    chain = Chain(resolved.transforms, opened.schema, opened.manifest.statistics)
+    resolved = resolve(str(store.path.resolve()), given, recipes)
+    chain = Chain(resolved.transforms, store.schema, store.manifest.statistics)
     resolved = resolved.model_copy(update={"transforms": chain.describe()})
 
     directory = RunDirectory(out)
-    run = Run(directory, resolved, opened.schema, chain)
-    loaders = [
-        run.loader(opened, split, training=training, limit=resolved.training.limit)
-        for split, training in (("train", True), ("valid", False))
-    ]
-    for loader in loaders:
-        _require_all_classes(loader.labels, run, loader.splits[0], opened)
-    if not _claim(directory, run, opened):
+    run = Run(directory, resolved, store.schema, chain)
+    loaders = _loaders(run, store, ranks)
+    with ranks.first_alone() as mine:
+        wanted = _claim(directory, run, store) if mine else False
+    if not ranks.share(wanted):
         say(f"{out}: trained already, with this configuration")
         return Run.load(out)
+    if isinstance(run.model, TorchModel):
+        run.model.ranks, run.model.clock = ranks, clock
+        if resolved.parent:
+            take_weights(run.model.module, RunDirectory.open(resolved.parent))
+    elif ranks.several:
+        raise InputError(f"model '{resolved.model.name}' trains in one process", fix="start it without torchrun")
+    elif resolved.parent:
+        raise InputError(f"model '{resolved.model.name}' cannot start from another run", fix="leave --from out")
     start = time.perf_counter()
-    run.model.fit(loaders[0], loaders[1], run.task, directory)
-    directory.update(fit_seconds=directory.about.get("fit_seconds", round(time.perf_counter() - start, 3)))
-    run.model.save(out / "model")
-    directory.update(state="trained", parameters=run.model.parameters_count())
+    run.model.fit(*loaders, run.task, directory)
+    with ranks.first_alone() as mine:
+        if mine:
+            directory.update(fit_seconds=directory.about.get("fit_seconds", round(time.perf_counter() - start, 3)))
+            run.model.save(out / "model")
+            directory.update(state="trained", parameters=run.model.parameters_count())
     return run
+
+
+def _loaders(run: Run, store: Store, ranks: Ranks) -> tuple[Loader, Loader]:
+    limit = run.config.training.limit
+    train = run.loader(store, "train", training=True, limit=limit, ranks=ranks)
+    valid = run.loader(store, "valid", limit=limit, ranks=ranks)
+    for loader in (train, valid):
+        require_all_classes(loader.labels, run.task.selection, loader.splits[0], store)
+    return train, valid
+
+
+def _of_parent(path: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a fitted run, as the beginning of that of its child."""
+    directory = RunDirectory.open(path)
+    if directory.about.get("state") != "trained":
+        raise InputError("its training has not finished", where=path, fix=f"finish it: pidcam train --resume {path}")
+    told = {key: value for key, value in load_yaml(path / CONFIG).items() if key not in ("store", "parent")}
+    if given.get("model", {}).get("name") not in (None, told["model"]["name"]):
+        raise InputError(f"is a {told['model']['name']}", where=path, fix="leave --model out: it is that of --from")
+    return told
 
 
 def _claim(directory: RunDirectory, run: Run, store: Store) -> bool:
@@ -81,7 +142,7 @@ def _claim(directory: RunDirectory, run: Run, store: Store) -> bool:
     if (directory.path / "run.json").exists():
         earlier = RunDirectory.open(directory.path)
         # the store may have moved; what identifies it is its split
-        told = {**load_yaml(directory.path / "config.yaml"), "store": run.config.store}
+        told = RunConfig.model_validate({**load_yaml(directory.path / CONFIG), "store": run.config.store})
         if dump_yaml(told) != text or earlier.about.get("split_fingerprint") != store.manifest.fingerprint:
             raise ExistsError(
                 "holds a run of another configuration or store; nothing was overwritten",
@@ -104,8 +165,21 @@ def _claim(directory: RunDirectory, run: Run, store: Store) -> bool:
         split_seed=store.manifest.seed,
         split_fingerprint=store.manifest.fingerprint,
         device=str(run.device),
+        **({"parent": _parent_link(run.config.parent)} if run.config.parent else {}),
     )
+    for line in look_at_splits(store, run.task.selection):
+        directory.warn(line)
+    if run.config.parent:
+        for line in look_at_parent(RunDirectory.open(run.config.parent), store):
+            directory.warn(line)
     return True
+
+
+def _parent_link(path: str) -> dict[str, Any]:
+    """Which run a child began with; the chain of grandparents is in the parents themselves."""
+    about = RunDirectory.open(path).about
+    keys = ("created", "split_fingerprint", "best_epoch", "git_commit")
+    return {"run": path, **{key: about.get(key) for key in keys}}
 
 
 def _begin(directory: RunDirectory, config: str, **facts: Any) -> None:
@@ -123,13 +197,3 @@ def _begin(directory: RunDirectory, config: str, **facts: Any) -> None:
         with suppress(OSError):  # somebody else was here
             path.rmdir()
         raise
-
-
-def _require_all_classes(labels: Any, run: Run, split: str, store: Store) -> None:
-    missing = [name for i, name in enumerate(run.classes) if i not in labels]
-    if missing:
-        raise DataError(
-            f"the {split} split has no event of class '{missing[0]}'",
-            where=store.path,
-            fix="prepare it with events of every class, or select classes with task.classes=[...]",
-        )
