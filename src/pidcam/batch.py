@@ -37,6 +37,12 @@ class SparseImage:
         moved = {name: getattr(self, name).to(device) for name in ("offsets", "place", "value")}
         return replace(self, **moved)
 
+    def rows(self, start: int, stop: int) -> SparseImage:
+        """The hits of events `[start, stop)`."""
+        offsets = self.offsets[start : stop + 1]
+        hits = slice(int(offsets[0]), int(offsets[-1]))
+        return replace(self, offsets=offsets - hits.start, place=self.place[hits], value=self.value[hits])
+
     @property
     def event(self) -> Tensor:
         """(hits,) int64 number of the event that each hit belongs to."""
@@ -80,12 +86,6 @@ def flat_cells(event: Tensor, place: Tensor, shape: tuple[int, ...]) -> Tensor:
 def _offsets(event: Tensor, n: int) -> Tensor:
     """Where the hits of each of `n` events begin and end, given the ascending event of each hit."""
     return torch.searchsorted(event.contiguous(), torch.arange(n + 1, device=event.device))
-
-    def rows(self, start: int, stop: int) -> SparseImage:
-        """The hits of events `[start, stop)`."""
-        offsets = self.offsets[start : stop + 1]
-        first, last = int(offsets[0]), int(offsets[-1])
-        return SparseImage(offsets - first, self.place[first:last], self.value[first:last], self.shape)
 
 
 @dataclass(frozen=True)
