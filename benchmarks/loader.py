@@ -28,6 +28,7 @@ import loader_peers
 from loader_data import CMS, SHAPES, Shape, write_raw
 from pidcam.jobs import available_cores
 from pidcam.store.loader import Loader
+from pidcam.store.memory import Keep
 from pidcam.store.plan import PrepareOptions
 from pidcam.store.prepare import prepare_store
 from pidcam.store.store import Store
@@ -117,8 +118,8 @@ def contestants(store: Store, dense: np.ndarray, shape: Shape) -> dict[str, Sour
 
         return gather(pick)
 
-    def pidcam(threads: int) -> Source:
-        loader = Loader(store, store.splits, batch_size=size, shuffle=True, threads=threads)
+    def pidcam(threads: int, keep: Keep = "ram") -> Source:
+        loader = Loader(store, store.splits, batch_size=size, shuffle=True, threads=threads, keep=keep)
 
         def batches() -> Iterator[int]:
             for batch in loader:
@@ -133,6 +134,7 @@ def contestants(store: Store, dense: np.ndarray, shape: Shape) -> dict[str, Sour
         "np.take": gather(lambda rows: np.take(dense, rows, axis=0, out=buffer, mode="clip")),
         "index_select 1": index_select(1),
         "pidcam": pidcam(0),
+        "pidcam, mapped": pidcam(0, "mapped"),
         "pidcam, 1 thread": pidcam(1),
         "pidcam, 2 threads": pidcam(2),
         "index_select all": index_select(available_cores()),  # last: its threads go on spinning for a while

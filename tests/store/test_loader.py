@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -371,3 +372,85 @@ def test_two_epochs_at_once_do_not_disturb_each_other(store: Store) -> None:
         yield from zip(Loader(store, "train", batch_size=9), Loader(store, "train", batch_size=9), strict=True)
 
     assert all(same(a, b) for a, b in both())
+
+
+# balance, places to keep events, other people's loops
+
+
+def test_an_epoch_holds_the_stated_fractions_and_resumes(store: Store) -> None:
+    fractions = {"pion": 0.5, "kaon": 0.3, "proton": 0.2}
+
+    def loader() -> Loader:
+        return Loader(store, "train", batch_size=9, shuffle=True, balance=fractions, seed=3)
+
+    whole = list(loader())
+    labels = torch.cat([b.label for b in whole])
+    assert len(labels) == loader().events == (store.events("train").label >= 0).sum()
+    for number, name in enumerate(store.schema.class_names):
+        assert abs((labels == number).sum() - fractions[name] * len(labels)) < 1
+    resumed = loader()
+    resumed.cursor = 5
+    assert all(same(a, b) for a, b in zip(whole[5:], resumed, strict=True))
+
+
+@pytest.mark.parametrize("storage", ["dense", "cells"])
+@pytest.mark.parametrize("keep", ["ram", "device"])
+@pytest.mark.parametrize("sparse", [(), ("cloud",)])
+def test_where_events_are_kept_changes_no_batch(
+    stores: dict[str, Store], storage: str, keep: Any, sparse: tuple[str, ...]
+) -> None:
+    def loader(keep: Any) -> Loader:
+        return Loader(
+            stores[storage], ("train", "test"), batch_size=16, shuffle=True, sparse=sparse, keep=keep, window=2000
+        )
+
+    for expected, found in zip(loader("mapped"), loader(keep), strict=True):
+        assert same(expected, found)
+
+
+def test_hits_cross_to_a_device_and_become_dense_there(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a GPU: hits with flat cell numbers, one scatter there. The CPU stands in for it."""
+    from pidcam.store import loader as module
+
+    monkeypatch.setattr(module, "is_host", lambda device: False)
+    device = Loader(store, "train", batch_size=16, shuffle=True)
+    monkeypatch.undo()
+    for found, expected in zip(device, Loader(store, "train", batch_size=16, shuffle=True), strict=True):
+        assert same(found, expected)
+
+
+@pytest.mark.parametrize("keep", ["ram", "device"])
+@pytest.mark.parametrize("part", ["cell", "offset"])
+def test_damaged_hits_are_named_wherever_events_are_kept(stores: dict[str, Store], keep: Any, part: str) -> None:
+    from pidcam.events import Cells
+
+    store = Store(stores["cells"].path)
+    first = store.shards("train")[0]
+    cells = first.images["grid"]
+    assert isinstance(cells, Cells)
+    offsets, place = cells.offsets.copy(), cells.place.copy()
+    (place if part == "cell" else offsets)[3] = 60_000
+    first.images["grid"] = Cells(offsets, place, cells.value)
+    with pytest.raises(DataError, match="the hits of image 'grid' are damaged; prepare the store again"):
+        list(Loader(store, "train", batch_size=16, keep=keep))
+
+
+def test_a_loop_over_the_store(store: Store) -> None:
+    assert sum(len(batch) for batch in store.loader("train", batch_size=50)) == store.manifest.events("train")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_workers_of_torch_see_every_batch_once(store: Store, workers: int) -> None:
+    loader = Loader(store, "train", batch_size=9, shuffle=True, seed=4, change=noise)
+    taken = torch.utils.data.DataLoader(loader, batch_size=None, num_workers=workers)
+    assert all(same(a, b) for a, b in zip(taken, loader, strict=True))
+    assert same(loader[-1], list(loader)[-1])
+    with pytest.raises(IndexError, match="batch 99 of"):
+        loader[99]
+
+
+def test_a_loader_can_be_sent_to_a_process(store: Store) -> None:
+    loader = Loader(store, "train", batch_size=9, shuffle=True, seed=4, change=noise)
+    loader.epoch, loader.cursor = 2, 3
+    arrived = pickle.loads(pickle.dumps(loader))
+    assert all(same(a, b) for a, b in zip(arrived, loader, strict=True))

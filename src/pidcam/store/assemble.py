@@ -13,6 +13,7 @@ from pidcam.events import Cells, Dense, EventBatch, Images, Points, Ragged
 from pidcam.schema import EventSchema, Image
 from pidcam.store import kernels
 from pidcam.store.buffers import Buffers
+from pidcam.store.memory import will_need
 
 Where = tuple[np.ndarray, ...]
 """Shard of events, and their rows (dense images) or where their hits begin and end in it; (n,) int64 each."""
@@ -25,6 +26,10 @@ class Column:
         self._parts: list[np.ndarray] = [np.ascontiguousarray(p, dtype) for p in parts]  # kept: addresses point there
         self._address = _addresses(self._parts)
         self._like: np.ndarray = np.empty(0, dtype)
+
+    def will_need(self, shard: int, first: int, last: int) -> None:
+        """Have rows [first, last) of a shard read ahead."""
+        _ask(self._parts[shard], first, last)
 
     def pick(self, shard: np.ndarray, row: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """(n,) values of the events, into `out` where it is given."""
@@ -62,7 +67,7 @@ class ImageTable:
             return shard, row
         first, last = np.empty(len(row), np.int64), np.empty(len(row), np.int64)
         if not kernels.hit_ranges(self._addresses[0], self._hits, shard, row, first, last):
-            raise self._damaged()
+            raise damaged_hits(self.image)
         return shard, first, last
 
     def dense(self, where: Where, out: np.ndarray) -> None:
@@ -74,19 +79,19 @@ class ImageTable:
             return
         shard, first, last = where
         _, place, value = self._addresses
+        hits, scratch = (place, value, shard, first, last, self._each_channel), kernels.scratch_for(flat)
         if self.kind is Points:
             grid = self.image
             low, pitch, shape = grid.low, grid.pitch, grid.shape
-            kernels.scatter_points(place, value, shard, first, last, self._each_channel, low, pitch, shape, flat)
-        elif not kernels.scatter_cells(place, value, shard, first, last, self._each_channel, self._like, flat):
-            raise self._damaged()
+            kernels.scatter_points(*hits, low, pitch, shape, scratch, flat)
+        elif not kernels.scatter_cells(*hits, self._like, scratch, flat):
+            raise damaged_hits(self.image)
 
-    def sparse(self, where: Where) -> SparseImage:
-        """Hits end to end: cell indices or coordinates (hits, axes) with their values."""
+    def sparse(self, where: Where, *, flat: bool = False) -> SparseImage:
+        """Hits end to end: cell indices or coordinates (hits, axes), or flat cell numbers (hits, 1); their values."""
         image = self.image
         if self.kind is Dense:
-            what = f"image '{image.name}' is stored dense and has no hits"
-            raise DataError(what, fix="prepare it with storage: cells")
+            raise no_hits(image)
         shard, first, last = where
         offsets = np.concatenate([[0], np.cumsum(last - first)])
         _, place_at, value_at = self._addresses
@@ -96,19 +101,29 @@ class ImageTable:
         kernels.copy_hits(value_at, shard, first, last, np.empty(0, np.float32), value)
         if self.kind is Cells:
             if len(place) and place.max() >= self._cells:
-                raise self._damaged()
-            place = np.stack(np.unravel_index(place[:, 0], image.shape), axis=1)
+                raise damaged_hits(image)
+            if not flat:
+                place = np.stack(np.unravel_index(place[:, 0], image.shape), axis=1)
         hits = (torch.from_numpy(offsets), torch.from_numpy(place), torch.from_numpy(value))
         return SparseImage(*hits, image.shape, image.low, image.pitch)
 
-    def _damaged(self) -> DataError:
-        return DataError(f"the hits of image '{self.image.name}' are damaged", fix="prepare the store again")
+    def will_need(self, shard: int, first: int, last: int) -> None:
+        """Have rows [first, last) of a shard read ahead."""
+        if self.kind is Dense:
+            _ask(self._values[shard], first, last)
+            return
+        offsets, hits = self._offsets[shard], self._hits[shard]
+        _ask(offsets, first, last + 1)
+        low, high = np.clip(offsets[[first, last]], 0, hits)
+        _ask(self._place[shard], low, high)
+        _ask(self._value[shard], low, high)
 
 
 class Assembler:
     """Makes batches of any events of `shards`, which are numbered end to end.
 
-    `sparse` names the images to leave as hits; `spare` is how many unused blocks of memory to keep for each image.
+    `sparse` names the images to leave as hits, `flat` those to leave as hits at flat cell numbers, for a device to make
+    dense; `spare` is how many unused blocks of memory to keep for each image.
     """
 
     def __init__(
@@ -117,9 +132,11 @@ class Assembler:
         schema: EventSchema,
         *,
         sparse: Collection[str] = (),
+        flat: Collection[str] = (),
         spare: int = 0,
     ):
-        self._sparse, self._buffers = frozenset(sparse), {i.name: Buffers(spare) for i in schema.images}
+        self._sparse, self._flat = frozenset(sparse), frozenset(flat)
+        self._buffers = {i.name: Buffers(spare) for i in schema.images}
         self._edges = np.concatenate([[0], np.cumsum([len(s) for s in shards])]).astype(np.int64)
         self._images = {i.name: ImageTable([s.images[i.name] for s in shards], i) for i in schema.images}
         self._features = {c.name: Column([s.features[c.name] for s in shards], np.float32) for c in schema.features}
@@ -157,23 +174,68 @@ class Assembler:
                 event=sources[i],
             )
 
+    def will_need(self, first: int, last: int) -> None:
+        """Have events [first, last), by number, read from the disk ahead of their use."""
+        tables: list[ImageTable | Column] = [
+            *self._images.values(),
+            *self._features.values(),
+            *self._targets.values(),
+            self._weight,
+            *self._source,
+        ]
+        low, high = np.searchsorted(self._edges, [first, last - 1], side="right") - 1
+        for shard in range(low, high + 1):
+            start = self._edges[shard]
+            for table in tables:
+                table.will_need(shard, max(first - start, 0), min(last, self._edges[shard + 1]) - start)
+
     def _image(self, name: str, where: Where, mine: slice) -> torch.Tensor | SparseImage:
         table, where = self._images[name], tuple(w[mine] for w in where)
-        if name in self._sparse:
-            return table.sparse(where)
+        if name in self._sparse or name in self._flat:
+            return table.sparse(where, flat=name in self._flat)
         tensor, memory = self._buffers[name].take((len(where[0]), *table.image.dense_shape))
         table.dense(where, memory)
         return tensor
+
+
+def in_memory(shards: Sequence[EventBatch], schema: EventSchema) -> EventBatch:
+    """A copy of the shards, one after the other, in memory of this process."""
+    for image in schema.images:
+        for shard in shards:
+            check_hits(shard.images[image.name], image)
+    return EventBatch.concat(shards)
+
+
+def check_hits(images: Images, image: Image) -> None:
+    """`DataError` if events of a shard tell nonsense about where their hits are."""
+    if isinstance(images, Ragged):
+        edges = images.offsets
+        if edges[0] != 0 or edges[-1] != len(images.value) or (np.diff(edges) < 0).any():
+            raise damaged_hits(image)
+
+
+def damaged_hits(image: Image) -> DataError:
+    return DataError(f"the hits of image '{image.name}' are damaged", fix="prepare the store again")
+
+
+def no_hits(image: Image) -> DataError:
+    return DataError(f"image '{image.name}' is stored dense and has no hits", fix="prepare it with storage: cells")
+
+
+def _ask(array: np.ndarray, first: int, last: int) -> None:
+    row = array.strides[0]
+    will_need(array.ctypes.data + int(first) * row, int(last - first) * row)
 
 
 def _addresses(arrays: Sequence[np.ndarray]) -> np.ndarray:
     return np.array([a.ctypes.data for a in arrays], np.int64)
 
 
-def batch_from_events(events: EventBatch, schema: EventSchema, *, hits: bool = False) -> Batch:
-    """A host batch as a model's `Batch` on the CPU, dense; with `hits`, images that are hits stay hits."""
+def batch_from_events(events: EventBatch, schema: EventSchema, *, hits: bool | Collection[str] = False) -> Batch:
+    """A host batch as a model's `Batch` on the CPU, dense; those of `hits` (names, or all) that are hits stay hits."""
     label = events.label.astype(np.int64)
-    sparse = [name for name, images in events.images.items() if hits and isinstance(images, Ragged)]
+    wanted = events.images if hits is True else hits or ()
+    sparse = [name for name in wanted if isinstance(events.images[name], Ragged)]
     assembler = Assembler([events], schema, sparse=sparse)
     (batch,) = assembler.batches(np.arange(len(events)), label, [len(events)])
     return batch

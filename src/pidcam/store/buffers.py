@@ -8,6 +8,8 @@ import weakref
 import numpy as np
 import torch
 
+HUGE_PAGE = 2 << 20
+
 
 class Buffers:
     """Keeps at most `spare` unused blocks. A tensor that is still referred to, by whatever view, is never reused."""
@@ -34,9 +36,17 @@ class Buffers:
             block = self._free.pop()
             if len(block) >= size:
                 return block
-        return np.empty(size, np.float32)
+        return _new(size)
 
     def _give_back(self, watch: weakref.ref[np.ndarray]) -> None:
         _, block = self._lent.pop(id(watch))
         if len(self._free) < self._spare:
             self._free.append(block)
+
+
+def _new(size: int) -> np.ndarray:
+    """`size` floats; many begin on the edge of a huge page, so that the system can use such pages throughout."""
+    extra = HUGE_PAGE // 4 if 4 * size >= 2 * HUGE_PAGE else 0
+    memory = np.empty(size + extra, np.float32)
+    start = -memory.ctypes.data % HUGE_PAGE // 4 if extra else 0
+    return memory[start : start + size]

@@ -21,6 +21,21 @@ AHEAD = 6
 """Events whose hits are on their way from memory while one is put into its image."""
 LINE = 64
 """Bytes that memory sends at once."""
+LANES = 8
+"""Floats that are moved at once, `WIDTH` bytes."""
+WIDTH = 4 * LANES
+_VECTOR = ir.VectorType(ir.FloatType(), LANES)
+IN_CACHE = 256 << 10
+"""Bytes of an image that is made in a cache before it is written."""
+
+
+def scratch_for(out: np.ndarray) -> np.ndarray:
+    """Memory that the kernels need to fill `out` (n, channels, cells); a thread must not lend it to another."""
+    floats = out.shape[1] * out.shape[2]
+    if not 0 < 4 * floats <= IN_CACHE:
+        return np.empty(0, np.float32)
+    memory = np.zeros(floats + 2 * LANES, np.float32)
+    return memory[-memory.ctypes.data % WIDTH // 4 :]
 
 
 def _to_pointer(typing_context: Any, address: Any) -> Any:
@@ -50,11 +65,103 @@ _pointer: Any = intrinsic(_to_pointer)
 _prefetch: Any = intrinsic(_to_prefetch)
 
 
+def _store_past_caches(builder: Any, lanes: Any, address: Any) -> None:
+    store = builder.store(lanes, builder.inttoptr(address, lanes.type.as_pointer()), align=WIDTH)
+    store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
+
+
+def _to_clear(typing_context: Any, address: Any) -> Any:
+    """Zeros to the aligned address, past the caches."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _store_past_caches(builder, ir.Constant(_VECTOR, [0.0] * LANES), arguments[0])
+        return context.get_dummy_value()
+
+    return types.void(types.intp), code
+
+
+def _to_move(typing_context: Any, source: Any, target: Any) -> Any:
+    """What is at the aligned source to the aligned target, past the caches; zeros stay behind."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], _VECTOR.as_pointer())
+        _store_past_caches(builder, builder.load(pointer, align=WIDTH), arguments[1])
+        builder.store(ir.Constant(_VECTOR, [0.0] * LANES), pointer, align=WIDTH)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp), code
+
+
+def _to_fence(typing_context: Any) -> Any:
+    """What was written past the caches is there for every other thread."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.fence("seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(), code
+
+
+_clear: Any = intrinsic(_to_clear)
+_move: Any = intrinsic(_to_move)
+_fence: Any = intrinsic(_to_fence)
+
+
 @compiled
 def _prefetch_range(address, first, last, size):  # type: ignore[no-untyped-def]
     """Elements [first, last) of `size` bytes."""
     for place in range(address + first * size, address + last * size, LINE):
         _prefetch(place)
+
+
+@compiled
+def _begin(scratch, out, k):  # type: ignore[no-untyped-def]
+    """Where the image of event k is made, flat and zero.
+
+    In `scratch`, which is zero, holds `LANES` floats more than an image and fits in a cache; or, if it is empty, in
+    `out` itself. Either way `out` is written past the caches: reading lines that are overwritten anyway is what takes
+    the time, and a batch is larger than a cache.
+    """
+    floats = out.shape[1] * out.shape[2]
+    target = out.ctypes.data + 4 * k * floats
+    if len(scratch):
+        return carray(_pointer(scratch.ctypes.data + target % WIDTH), floats, np.float32)
+    image = carray(_pointer(target), floats, np.float32)
+    i = 0
+    while i < floats and (target + 4 * i) % WIDTH:
+        image[i] = 0
+        i += 1
+    while i + LANES <= floats:
+        _clear(target + 4 * i)
+        i += LANES
+    while i < floats:
+        image[i] = 0
+        i += 1
+    return image
+
+
+@compiled
+def _finish(scratch, out, k):  # type: ignore[no-untyped-def]
+    """Move the image of event k from `scratch` to `out`, and leave zeros there."""
+    if not len(scratch):
+        return
+    floats = out.shape[1] * out.shape[2]
+    target = out.ctypes.data + 4 * k * floats
+    source = scratch.ctypes.data + target % WIDTH  # both are aligned alike
+    image = carray(_pointer(target), floats, np.float32)
+    made = carray(_pointer(source), floats, np.float32)
+    i = 0
+    while i < floats and (target + 4 * i) % WIDTH:
+        image[i] = made[i]
+        made[i] = 0
+        i += 1
+    while i + LANES <= floats:
+        _move(source + 4 * i, target + 4 * i)
+        i += LANES
+    while i < floats:
+        image[i] = made[i]
+        made[i] = 0
+        i += 1
 
 
 @compiled
@@ -105,18 +212,17 @@ def hit_ranges(offsets, hits, shard, row, first, last):  # type: ignore[no-untyp
 
 
 @compiled
-def scatter_cells(place, value, shard, first, last, each_channel, like, out):  # type: ignore[no-untyped-def]
+def scatter_cells(place, value, shard, first, last, each_channel, like, scratch, out):  # type: ignore[no-untyped-def]
     """Dense images of hits on cells; out (n, channels, cells) need not be zero before.
 
-    False if a shard holds a cell that is not on the grid.
+    False if a shard holds a cell that is not on the grid. `scratch`: as `_begin` says.
     """
     channels, cells = len(each_channel), out.shape[2]
     for k in range(len(first)):
         if k + AHEAD < len(first):
             _prefetch_range(place[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], like.itemsize)
             _prefetch_range(value[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], 4 * channels)
-        image = out[k]
-        image[:] = 0  # here, so that it is still in the cache when the hits come
+        image = _begin(scratch, out, k)
         cell = carray(_pointer(place[shard[k]]), last[k], like.dtype)
         values = carray(_pointer(value[shard[k]]), (last[k], channels), np.float32)
         for hit in range(first[k], last[k]):
@@ -124,23 +230,24 @@ def scatter_cells(place, value, shard, first, last, each_channel, like, out):  #
             if c >= cells:
                 return False
             for channel in range(channels):
-                image[channel, c] = values[hit, channel]
+                image[channel * cells + c] = values[hit, channel]
+        _finish(scratch, out, k)
+    _fence()
     return True
 
 
 @compiled
-def scatter_points(place, value, shard, first, last, each_channel, low, pitch, shape, out):  # type: ignore[no-untyped-def]
+def scatter_points(place, value, shard, first, last, each_channel, low, pitch, shape, scratch, out):  # type: ignore[no-untyped-def]
     """Dense images of points: values in one voxel add up, points outside the grid are left out.
 
-    low, pitch and shape are tuples, one entry for each axis.
+    low, pitch and shape are tuples, one entry for each axis; `scratch`: as `_begin` says.
     """
-    channels, axes = len(each_channel), len(shape)
+    channels, axes, cells = len(each_channel), len(shape), out.shape[2]
     for k in range(len(first)):
         if k + AHEAD < len(first):
             _prefetch_range(place[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], 4 * axes)
             _prefetch_range(value[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], 4 * channels)
-        image = out[k]
-        image[:] = 0
+        image = _begin(scratch, out, k)
         position = carray(_pointer(place[shard[k]]), (last[k], axes), np.float32)
         values = carray(_pointer(value[shard[k]]), (last[k], channels), np.float32)
         for hit in range(first[k], last[k]):
@@ -152,7 +259,9 @@ def scatter_points(place, value, shard, first, last, each_channel, low, pitch, s
                 cell = cell * shape[axis] + (int(index) if inside else 0)
             if inside:
                 for channel in range(channels):
-                    image[channel, cell] += values[hit, channel]
+                    image[channel * cells + cell] += values[hit, channel]
+        _finish(scratch, out, k)
+    _fence()
 
 
 @compiled

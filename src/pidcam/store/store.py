@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +15,9 @@ from pidcam.schema import EventSchema
 from pidcam.store.folds import of_fold
 from pidcam.store.manifest import Manifest, read_manifest
 from pidcam.store.shards import AGAIN, MISSING, file_checksum, read_shard
+
+if TYPE_CHECKING:
+    from pidcam.store.loader import Loader
 
 
 class Store:
@@ -69,6 +74,15 @@ class Store:
             return parts[0].take(rows)
         order = np.argsort(np.concatenate([np.flatnonzero(which == k) for k in np.unique(which)]))
         return EventBatch.concat(taken).take(order)
+
+    def loader(self, splits: str | Sequence[str] = "train", **options: Any) -> Loader:
+        """Batches of one split or several: `for batch in store.loader("train", batch_size=512, shuffle=True)`.
+
+        Options are those of `Loader`.
+        """
+        from pidcam.store.loader import Loader  # it stands on this file, and needs torch
+
+        return Loader(self, splits, **options)
 
     def to_numpy(self, split: str) -> dict[str, np.ndarray]:
         """A split as plain arrays: dense images (n, channels, *shape), features, targets, `label`, `weight`, `row`."""

@@ -1,0 +1,60 @@
+"""How much memory there is, and asking for mapped bytes before they are needed."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+Keep = Literal["auto", "mapped", "ram", "device"]
+
+_CGROUP = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
+
+
+def available_memory() -> int:
+    """Bytes that this process may still take: of the machine, and of the container it runs in; 0 where unknown."""
+    found = []
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        (line,) = (text for text in meminfo.read_text().splitlines() if text.startswith("MemAvailable"))
+        found.append(int(line.split()[1]) << 10)
+    for limit, used in _CGROUP:
+        try:
+            found.append(max(0, int(Path(limit).read_text()) - int(Path(used).read_text())))
+        except (OSError, ValueError):  # no such control, or "max"
+            continue
+    return min(found, default=0)
+
+
+def place_to_keep(keep: Keep, size: int, device: torch.device, ranks: int) -> Literal["mapped", "ram", "device"]:
+    """Where `size` bytes of events are best kept. It never changes what the batches hold nor their order.
+
+    Auto: on a GPU if they fill at most a quarter of what is free there; in memory of this process if all ranks' copies
+    fill at most a quarter of what is free; else in the mapped files, of which the system keeps what it can.
+    """
+    if keep != "auto":
+        return keep
+    if device.type == "cuda" and size <= torch.cuda.mem_get_info(device)[0] // 4:
+        return "device"
+    return "ram" if size * ranks <= available_memory() // 4 else "mapped"
+
+
+def will_need(address: int, size: int) -> None:
+    """Have the system read these mapped bytes in the background, where it can."""
+    advise = _madvise()
+    if advise is not None and size > 0:
+        start = address - address % mmap.PAGESIZE
+        advise(ctypes.c_void_p(start), ctypes.c_size_t(address + size - start), mmap.MADV_WILLNEED)
+
+
+@cache
+def _madvise() -> Callable[..., Any] | None:
+    return getattr(ctypes.CDLL(None), "madvise", None) if hasattr(mmap, "MADV_WILLNEED") else None
