@@ -150,8 +150,10 @@ def test_text_where_numbers_belong(kind: str, path: Path) -> None:
 def test_labels_in_words(kind: str, path: Path) -> None:
     words = ["quark", "gluon", "quark", "tau", "quark"]
     WRITERS[kind](path, y=np.array(words) if kind == "npz" else words)
-    fix = "check that it is a file of 'toy'"
-    assert line(path, layout(kind)) == f"'y' holds text, expected numbers for the label; {fix}"
+    assert (
+        line(path, layout(kind))
+        == "'y' is 'quark' in event 0, no number; known are 0 = quark, 1 = gluon: correct the label"
+    )
     named = LabelSource(key="y", values={"quark": "quark", "gluon": "gluon"})
     known = "known are gluon = gluon, quark = quark: correct the label"
     assert line(path, layout(kind, label=named)) == f"'y' is 'tau' in event 3, no known class; {known}"
@@ -364,7 +366,7 @@ def test_text_of_any_blanks(path: Path) -> None:
             [ROWS[0], "1 8 0 x 0 0 0 0"], {},
             "column 3 holds 'x' in row 1, expected a number; correct it, or write nan for a missing value",
         ),
-        (["a 1 2 3 4 5 6 7"], {}, f"'0' holds text, expected numbers for the label; {CHECK}"),
+        (["a 1 2 3 4 5 6 7"], {}, "'0' is 'a' in event 0, no number; known are 0 = quark, 1 = gluon: correct the label"),
         (["1 1 2 3"], {}, f"has no column '2:8' for image 'jet', it holds '0', '1', '2', '3'; {CHECK}"),
         (
             ROWS, {"text": TextOptions(columns=86)},

@@ -228,7 +228,9 @@ def test_lists_of_any_length(path: Path) -> None:
 
 def test_text_labels(path: Path) -> None:
     write(path, X=X, y=np.full(10, b"photon"))
-    assert line(path) == f"'y' holds text, expected numbers for the label; {CHECK}"
+    assert line(path) == (
+        "'y' is 'photon' in event 0, no number; known are 0 = photon, 1 = electron: correct the label"
+    )
 
 
 @pytest.mark.parametrize(

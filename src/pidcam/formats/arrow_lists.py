@@ -43,9 +43,11 @@ def holds(kind: pa.DataType) -> str:
         kind = kind.value_type
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
+    if any(
+        test(kind) for test in (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal)
+    ):
         return NUMBERS
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+    if _is_text(kind):
         return TEXT
     return f"records ({', '.join(f.name for f in kind)})" if pa.types.is_struct(kind) else f"values of type {kind}"
 
@@ -126,8 +128,16 @@ def _require_values(
 
 
 def _numbers(array: pa.Array) -> np.ndarray:
-    if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
+    if _is_text(array.type):
         return np.array(array.to_pylist(), dtype=object)
+    if pa.types.is_decimal(array.type):
+        array = array.cast(pa.float64())
     if pa.types.is_boolean(array.type) and array.null_count:
         array = array.cast(pa.float32())
     return np.asarray(array.to_numpy(zero_copy_only=False))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    """Also of bytes, which some writers take for text."""
+    types = pa.types
+    return any(test(kind) for test in (types.is_string, types.is_large_string, types.is_binary, types.is_large_binary))

@@ -124,7 +124,7 @@ class Hdf5File(RawFile):
             what = f"'{key}' is damaged in events {start} to {stop - 1} ({reason(error)})"
             raise DataError(what, where=self.path, fix=AGAIN) from error
         kind = h5py.check_vlen_dtype(data.dtype)
-        if kind is None or rows.ndim != 1:
+        if not isinstance(kind, np.dtype) or rows.ndim != 1:  # strings are no lists
             return rows
         counts = np.fromiter((len(row) for row in rows), np.int64, len(rows))
         return Lists(counts, np.concatenate([*rows, np.empty(0, kind)]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -43,23 +44,27 @@ class Labels:
         if self.one_hot:
             return self._from_one_hot(raw, row, path)
         if self.text:
-            raw = np.array(
-                [v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in raw.tolist()], dtype=str
-            )
+            raw = _as_text(raw)
+        elif raw.dtype.kind not in "biuf":
+            text = _as_text(raw)
+            raw = _as_numbers(text)
+            if self._truth and np.isnan(raw).any():
+                first = int(np.isnan(raw).argmax())
+                raise self._unknown((f"'{text[first]}'", "no number"), row[first], path)
         place = np.searchsorted(self._values, raw).clip(max=len(self._values) - 1)
         wrong = self._values[place] != raw  # true for NaN
         if not self._truth:
             return np.where(wrong, np.int16(-1), self._numbers[place])
         if wrong.any():
             first = int(wrong.argmax())
-            value, fault = _told(raw[first])
-            known = ", ".join(f"{v} = {name}" for v, name in sorted(self._names.items(), key=_order))
-            raise DataError(
-                f"'{self._said}' is {value} in event {row[first]}, {fault}",
-                where=path,
-                fix=f"known are {known}: correct the label",
-            )
+            raise self._unknown(_told(raw[first]), row[first], path)
         return self._numbers[place]
+
+    def _unknown(self, told: tuple[str, str], row: int, path: Path) -> DataError:
+        known = ", ".join(f"{v} = {name}" for v, name in sorted(self._names.items(), key=_order))
+        what, fault = told
+        fix = f"known are {known}: correct the label"
+        return DataError(f"'{self._said}' is {what} in event {row}, {fault}", where=path, fix=fix)
 
     def _from_one_hot(self, raw: np.ndarray, row: np.ndarray, path: Path) -> np.ndarray:
         wrong = ((raw != 0) & (raw != 1)).any(axis=1) | (raw.sum(axis=1) != 1)
@@ -112,6 +117,18 @@ def _require_known(names, schema: EventSchema) -> None:  # type: ignore[no-untyp
     for name in names:
         if name not in schema.class_names:
             raise UnknownNameError("class", name, schema.class_names, where=f"layout of '{schema.name}'")
+
+
+def _as_text(raw: np.ndarray) -> np.ndarray:
+    return np.array([v.decode("utf-8", "replace") if isinstance(v, bytes) else str(v) for v in raw.tolist()], dtype=str)
+
+
+def _as_numbers(text: np.ndarray) -> np.ndarray:
+    """Numbers that were written as text; NaN where there is none."""
+    try:
+        return text.astype(np.float64)
+    except ValueError:
+        return np.array([float(v) if re.fullmatch(r"\s*[+-]?\d+(\.0*)?\s*", v) else np.nan for v in text.tolist()])
 
 
 def _told(value: object) -> tuple[str, str]:

@@ -75,7 +75,7 @@ class EventReader:
         if self._labels and self._labels.one_hot:
             found["label", ""] = matcher.rows(self._labels.key, "the label", self._labels.one_hot)[0]
         elif self._labels:
-            found["label", ""] = matcher.scalar(self._labels.key, "the label", text=self._labels.text)[0]
+            found["label", ""] = matcher.scalar(self._labels.key, "the label", text=True)[0]
         return found
 
     def _keys_of_events(self) -> list[str]:

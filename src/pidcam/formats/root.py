@@ -118,10 +118,19 @@ class _Tree:
 
     def read(self, keys: list[str], start: int, stop: int) -> dict[str, Any]:
         arrays = self._tree.arrays(keys, entry_start=start, entry_stop=stop, library="ak")
-        return {key: arrays[key] for key in keys}
+        return {key: _part(arrays, key) for key in keys}
 
     def close(self) -> None:
         self._file.close()
+
+
+def _part(arrays: Any, key: str) -> Any:
+    """A branch; the field `hit.x` of an RNTuple's records comes as field `x` of `hit`."""
+    if key in arrays.fields:
+        return arrays[key]
+    for name in key.split("."):
+        arrays = arrays[name]
+    return arrays
 
 
 def _values(array: Any) -> Values | str:
