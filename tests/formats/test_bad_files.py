@@ -366,7 +366,10 @@ def test_text_of_any_blanks(path: Path) -> None:
             [ROWS[0], "1 8 0 x 0 0 0 0"], {},
             "column 3 holds 'x' in row 1, expected a number; correct it, or write nan for a missing value",
         ),
-        (["a 1 2 3 4 5 6 7"], {}, "'0' is 'a' in event 0, no number; known are 0 = quark, 1 = gluon: correct the label"),
+        (
+            ["a 1 2 3 4 5 6 7"], {},
+            "'0' is 'a' in event 0, no number; known are 0 = quark, 1 = gluon: correct the label",
+        ),
         (["1 1 2 3"], {}, f"has no column '2:8' for image 'jet', it holds '0', '1', '2', '3'; {CHECK}"),
         (
             ROWS, {"text": TextOptions(columns=86)},
