@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from pidcam.verbs.list import list_things as list  # noqa: F401
     from pidcam.verbs.predict import predict as predict
     from pidcam.verbs.prepare import prepare as prepare
+    from pidcam.verbs.repeat import evaluate_group as evaluate_group
+    from pidcam.verbs.repeat import train_group as train_group
     from pidcam.verbs.report import report as report
     from pidcam.verbs.run import run as run
     from pidcam.verbs.simulate import simulate as simulate
+    from pidcam.verbs.train import resume as resume
     from pidcam.verbs.train import train as train
 
 _PUBLIC = {
@@ -50,7 +53,10 @@ _PUBLIC = {
     "report": "pidcam.verbs.report",
     "run": "pidcam.verbs.run",
     "simulate": "pidcam.verbs.simulate",
+    "evaluate_group": "pidcam.verbs.repeat",
+    "resume": "pidcam.verbs.train",
     "train": "pidcam.verbs.train",
+    "train_group": "pidcam.verbs.repeat",
 }
 
 

@@ -42,6 +42,9 @@ class RunDirectory:
         """An existing run; one clear line if there is none, or of another format."""
         run = cls(path)
         if not (run.path / "run.json").exists():
+            if (run.path / "group.json").exists():
+                members = ", ".join(read_json(run.path / "group.json")["members"])
+                raise InputError("is a group of runs", where=path, fix=f"give one of them: {members}")
             what = "no such run" if not run.path.exists() else "is not a run (it has no run.json)"
             raise InputError(what, where=path, fix="make one with: pidcam train STORE --out RUN")
         if (found := run.about.get("format")) != FORMAT:

@@ -33,6 +33,12 @@ def train_command(
     ] = None,
     task: Annotated[str | None, typer.Option("--task", help="See: pidcam list tasks. [default: classify]")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="YAML laid over the model's recipe.")] = None,
+    repeats: Annotated[
+        int | None, typer.Option("--repeats", help="Train so many seeds, for the spread.", show_default=False)
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option("--folds", help="Train every fold of a store with so many.", show_default=False)
+    ] = None,
     quick: Quick = False,
 ) -> Shown:
     """Fit a model to a store; stopped, it goes on when called again."""
@@ -43,11 +49,14 @@ def train_command(
     if resume is not None:
         given = {"--out": out, "--model": model, "--task": task, "--config": config, "--from": parent, "--quick": quick}
         _refuse_with("--resume", given | {"key=value": assignments})
+        _refuse_with("--resume", {"--repeats": repeats, "--folds": folds})
         run = verbs.resume(resume, store=store, time_limit=time_limit)
     else:
         store = _needed(store)
         out = out or Path("runs") / f"{store.resolve().name}-{parent.name if parent else model or DEFAULT_MODEL}"
         how: dict[str, Any] = {"model": model, "task": task, "config": config, "quick": quick, "parent": parent}
+        if repeats is not None or folds is not None:
+            return _train_group(store, out, repeats, folds, {**how, "set": assignments or (), "time_limit": time_limit})
         run = verbs.train(store, out, **how, set=assignments or (), time_limit=time_limit)
     return {"run": str(run.path), **run.about}, lambda: show_training(run)
 
@@ -77,7 +86,10 @@ def evaluate_command(
     from pidcam.verbs.evaluate import evaluate
 
     variables, shifts = _sorted_out(more or [], by or [], shift or [])
-    metrics = evaluate(run, data, by=variables, shift=shifts, importance=importance, saliency=saliency, table=table)
+    how: dict[str, Any] = {"by": variables, "shift": shifts, "importance": importance, "saliency": saliency}
+    if (run / "group.json").exists():
+        return _evaluate_group(run, {**how, "data": data, "table": table})
+    metrics = evaluate(run, data, **how, table=table)
 
     def show() -> None:
         show_evaluation(metrics, table)
@@ -173,6 +185,31 @@ def _sorted_out(more: list[str], by: list[str], shift: list[str]) -> tuple[list[
             raise InputError(f"'{word}' belongs to no option", fix=f"did you mean {option} {word}?")
         kind.append(word)
     return by, shift
+
+
+def _train_group(store: Path, out: Path, repeats: int | None, folds: int | None, how: dict[str, Any]) -> Shown:
+    from pidcam.cli.tables import show_wrote
+    from pidcam.verbs.repeat import train_group
+
+    out = out.with_name(f"{out.name}-{'folds' if folds else 'repeats'}") if out.parent == Path("runs") else out
+    group = train_group(store, out, repeats=repeats, folds=folds, **how)
+    content = {"group": str(group.path), "kind": group.kind, "runs": [str(member) for member in group.members]}
+    return content, lambda: show_wrote(f"{len(group.members)} runs", group.path, f"pidcam evaluate {group.path}")
+
+
+def _evaluate_group(path: Path, how: dict[str, Any]) -> Shown:
+    from pidcam.cli.show_evaluation import show_tables
+    from pidcam.cli.tables import show_wrote
+    from pidcam.verbs.repeat import evaluate_group, spread_table
+
+    summary = evaluate_group(path, **how)
+
+    def show() -> None:
+        show_tables([spread_table(summary)], how["table"])
+        if not how["table"]:
+            show_wrote("metrics of the group and of each run", path, f"pidcam predict {path} FILES... --out FILE")
+
+    return {"group": str(path), **summary}, show
 
 
 def _needed(store: Path | None) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -31,7 +31,7 @@ class Named(Spec):
 
 class RunConfig(Spec):
     """`task` and `model` are `{name: ..., option: ...}`; `transforms` a list of such; `parent` is the run whose fitted
-    weights the training begins with."""
+    weights the training begins with, `fold` that of a store split into folds to test on."""
 
     store: str
     task: Named = Named(name=DEFAULT_TASK)
@@ -39,6 +39,7 @@ class RunConfig(Spec):
     transforms: list[dict[str, Any]] = Field(default_factory=list)
     training: TrainingOptions = TrainingOptions()
     parent: str | None = None
+    fold: Annotated[int, Field(ge=0)] | None = None
 
     @property
     def entry(self) -> ModelEntry:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,7 @@ from pidcam.store.loader import Loader
 from pidcam.store.manifest import is_store
 from pidcam.store.store import Store
 from pidcam.training.calibration import calibrate, read_temperature
+from pidcam.training.group import is_group, load_group
 from pidcam.training.run import BATCH_SIZE, Run
 
 ROWS = 16 * BATCH_SIZE
@@ -47,35 +48,51 @@ def predict(
 ) -> Predicted:
     """Score raw files of the run's detector, or one store (all its splits), into `out` (.parquet, .h5 or .root).
 
+    Of a group of runs (`train --repeats`, `--folds`) the scores are averaged.
+
     Columns: `file`, `row`, `label` (truth, where the input has it), `weight`, `p_<class>`, then features and targets.
     Memory is bounded whatever the input. `calibrated` applies the temperature that `evaluate` fitted. Raises
     `MismatchError` for events of another schema or class order, `ExistsError` if `out` exists, unless `overwrite`;
     `DataError` for bad events, unless `drop_bad`; `InputError` for `calibrated` before the run was evaluated.
     """
-    run = run if isinstance(run, Run) else Run.load(run)
+    runs = [run] if isinstance(run, Run) else _load(Path(run))
+    run = runs[0]
     paths = [Path(inputs)] if isinstance(inputs, str | Path) else [Path(p) for p in inputs]
     out = Path(out)
     if not overwrite:
         require_absent(out, fix="pass --overwrite to replace it, or choose another --out")
     if not paths:
         raise InputError("nothing to predict", fix="give raw files or a store")
-    temperature = read_temperature(run.path) if calibrated else None
+    temperatures = [read_temperature(each.path) if calibrated else None for each in runs]
     from_store = len(paths) == 1 and paths[0].is_dir() and (is_store(paths[0]) or not reads_folders(run.raw_layout))
-    source = _from_store(run, paths[0]) if from_store else _from_files(run, paths, drop_bad)
-    total = next(source)
+    sources = [_from_store(each, paths[0]) if from_store else _from_files(each, paths, drop_bad) for each in runs]
+    totals = [next(source) for source in sources]
+    total = totals[0]
     assert isinstance(total, int)
     events = dropped = 0
     with table_writer(out) as write, progress("predicting", total) as bar:
-        for part in source:
+        for parts in zip(*sources, strict=True):
+            part = parts[0]
             assert isinstance(part, _Part)
             if len(part.predictions):
-                write(part.predictions if temperature is None else calibrate(part.predictions, temperature))
+                write(_averaged([p.predictions for p in parts if isinstance(p, _Part)], temperatures))
             events += len(part.predictions)
             dropped += part.dropped
             bar.advance(len(part.predictions) + part.dropped)
         if not events:
             raise InputError("no good event to predict", where=paths[0])
     return Predicted(out, events, dropped)
+
+
+def _load(path: Path) -> list[Run]:
+    return [Run.load(each) for each in (load_group(path).members if is_group(path) else [path])]
+
+
+def _averaged(each: list[Predictions], temperatures: list[float | None]) -> Predictions:
+    """The mean of what several runs say of the same events."""
+    each = [p if t is None else calibrate(p, t) for p, t in zip(each, temperatures, strict=True)]
+    columns = {name: np.mean([p.columns[name] for p in each], axis=0) for name in each[0].columns}
+    return each[0] if len(each) == 1 else replace(each[0], columns=columns)
 
 
 @dataclass(frozen=True)
@@ -101,8 +118,6 @@ def _from_store(run: Run, path: Path) -> Iterator[int | _Part]:
 
 def _relabelled(batch, table):  # type: ignore[no-untyped-def]
     """Truth as the task names it: events of classes that the task does not know are scored too, without truth."""
-    from dataclasses import replace
-
     import torch
 
     return replace(batch, label=torch.from_numpy(np.append(table, -1)[batch.label.numpy(force=True)]))

@@ -53,11 +53,7 @@ def train(
     Raises `ExistsError` if `out` holds anything else, `Stopped` if it stopped early with a checkpoint.
     """
     clock = Clock(parse_duration(time_limit) if time_limit is not None else None)
-    given = config if isinstance(config, dict) else load_yaml(config) if config else {}
-    for section, name in (("model", model), ("task", task)):
-        if name:
-            given = merge(given, {section: {"name": name}})
-    given = merge(given, overrides(set))
+    given = configuration(config, set, model=model, task=task)
     if quick:
         given = merge(given, QUICK)
     if parent is not None:
@@ -65,7 +61,29 @@ def train(
     with joined() as ranks:
         if not ranks.first:
             set_quiet(True)
-        return _train(Store(store), Path(out), given, ranks, clock)
+        return _train(Store(store, fold=_fold(given)), Path(out), given, ranks, clock)
+
+
+def configuration(
+    config: Path | str | dict[str, Any] | None,
+    set: Sequence[str] = (),
+    *,
+    model: str | None = None,
+    task: str | None = None,
+) -> dict[str, Any]:
+    """What was given, one over the other: a YAML file or a mapping, the names of model and task, `key.sub=value`."""
+    given = config if isinstance(config, dict) else load_yaml(config) if config else {}
+    for section, name in (("model", model), ("task", task)):
+        if name:
+            given = merge(given, {section: {"name": name}})
+    return merge(given, overrides(set))
+
+
+def _fold(given: dict[str, Any]) -> int | None:
+    fold = given.get("fold")
+    if fold is not None and not isinstance(fold, int):
+        raise InputError(f"'{fold}' is not the number of a fold", where="fold", fix="folds count from 0")
+    return fold
 
 
 def resume(run: Path | str, *, store: Path | str | None = None, time_limit: str | float | None = None) -> Run:
@@ -80,7 +98,7 @@ def resume(run: Path | str, *, store: Path | str | None = None, time_limit: str 
     with joined() as ranks:
         if not ranks.first:
             set_quiet(True)
-        return _train(Store(store or told["store"]), directory.path, given, ranks, clock)
+        return _train(Store(store or told["store"], fold=_fold(given)), directory.path, given, ranks, clock)
 
 
 def _train(store: Store, out: Path, given: dict[str, Any], ranks: Ranks, clock: Clock) -> Run:

@@ -1,0 +1,105 @@
+"""`train --repeats` and `--folds`: one training several times, with its spread; `evaluate` of such a group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pidcam.analysis import over_seeds, plain
+from pidcam.config import merge
+from pidcam.errors import InputError
+from pidcam.evaluation.tables import Table
+from pidcam.files import write_json
+from pidcam.progress import say
+from pidcam.store.store import Store
+from pidcam.training.config import resolve
+from pidcam.training.group import Group, load_group
+from pidcam.verbs.evaluate import evaluate
+from pidcam.verbs.train import configuration, train
+
+SPREAD_OF = ("auc", "accuracy", "loss")
+
+
+def train_group(
+    store: Path | str,
+    out: Path | str,
+    *,
+    repeats: int | None = None,
+    folds: int | None = None,
+    config: Path | str | dict[str, Any] | None = None,
+    set: Sequence[str] = (),
+    **how: Any,
+) -> Group:
+    """`repeats` trainings that differ in the seed alone, or one for each of the `folds` of a store that has so many.
+
+    Every member is a run of its own under `out` (`seed-0` ... or `fold-0` ...), with the arguments of `train`. Called
+    again it goes on where it stopped. Raises `InputError` if the store has another number of folds.
+    """
+    out = Path(out)
+    if (repeats is None) == (folds is None):
+        raise InputError("repeat with other seeds or on other folds, one of the two", fix="--repeats 5 or --folds 5")
+    given = configuration(config, set, model=how.get("model"), task=how.get("task"))
+    if folds is not None:
+        found = len(Store(store).manifest.folds)
+        if found != folds:
+            what = f"has {found} folds, not {folds}" if found else "has no folds"
+            raise InputError(what, where=store, fix=f"prepare it with --split folds:{folds}")
+        names = {f"fold-{k}": {"fold": k} for k in range(folds)}
+    else:
+        names = {f"seed-{seed}": _seeded(given, seed) for seed in _seeds(store, given, int(repeats or 0))}
+    for number, (name, changed) in enumerate(names.items(), start=1):
+        say(f"{out / name}: {number} of {len(names)}")
+        train(store, out / name, config=merge(given, changed), **how)
+    group = Group(out, "repeats" if folds is None else "folds", tuple(out / name for name in names))
+    group.save()
+    return group
+
+
+def evaluate_group(path: Path | str, **options: Any) -> dict[str, Any]:
+    """Evaluate every member, as `evaluate` does; returns and writes (`metrics.json`) mean and spread per split.
+
+    Of every quantity: `mean`, `spread` over the members, `statistical` error (see `analysis.SeedSpread`), and under
+    `members` the metrics of each. The test events of folds differ, those of repeats are the same.
+    """
+    group = load_group(path)
+    metrics = {member.name: evaluate(member, **options) for member in group.members}
+    summary: dict[str, Any] = {"kind": group.kind, "splits": {}, "members": metrics}
+    splits = [name for name, of in next(iter(metrics.values())).items() if isinstance(of, dict) and "loss" in of]
+    for split in splits:
+        for key in SPREAD_OF:
+            values = [of[split].get(key) for of in metrics.values()]
+            errors = [of[split].get(f"{key}_error") for of in metrics.values()]
+            if None in values:
+                continue
+            spread = over_seeds(values, None if None in errors else errors)
+            summary["splits"].setdefault(split, {})[key] = plain(asdict(spread))
+    write_json(group.path / "metrics.json", summary)
+    return summary
+
+
+def spread_table(summary: dict[str, Any]) -> Table:
+    """Mean with its error, spread over the members and statistical error, for every split and quantity."""
+    rows = tuple(
+        (split, "AUC" if key == "auc" else key, (of["mean"], of["error_of_mean"]), of["spread"], of["statistical"])
+        for split, quantities in summary["splits"].items()
+        for key, of in quantities.items()
+    )
+    over = {"repeats": "seeds", "folds": "folds"}[summary["kind"]]
+    columns = ("split", "quantity", "mean", f"spread over {over}", "statistical error")
+    return Table("spread", f"{len(summary['members'])} {over}: {', '.join(summary['members'])}", columns, rows)
+
+
+def _seeds(store: Path | str, given: dict[str, Any], repeats: int) -> range:
+    if repeats < 2:
+        raise InputError("a spread needs two repeats or more", where="--repeats", fix="--repeats 5")
+    first = int(resolve(str(store), given, {}).training.seed)
+    return range(first, first + repeats)
+
+
+def _seeded(given: dict[str, Any], seed: int) -> dict[str, Any]:
+    """The seed of the loop, and that of a model which has its own (trees do)."""
+    options = resolve("", given, {}).entry.options
+    changed: dict[str, Any] = {"training": {"seed": seed}}
+    return changed | ({"model": {"seed": seed}} if "seed" in options.model_fields else {})
