@@ -1,6 +1,6 @@
 """How often do the intervals hold the truth? Simulated coverage of fractions, AUC and ROC bands; last line is JSON.
 
-python benchmarks/coverage.py [experiments]    # 2,000 for each point unless told otherwise
+python benchmarks/interval_coverage.py [experiments]    # 2,000 for each point unless told otherwise
 
 The level is 68.27 %. Clopper-Pearson must cover at least that for every true p, Wilson and the bootstrap on average.
 """
