@@ -3,9 +3,9 @@
 python benchmarks/kills.py [--kills 20] [--seed 0] [--signals KILL TERM USR1 INT] [--files ...]
 
 Every round starts `pidcam train --resume` (the first one `pidcam train`) and sends a signal after a random time;
-SIGKILL leaves what the last checkpoint says. Dropout, batch normalisation, averaged weights, plateau, early stopping, mixup,
-augmentation and k best are all on. The last line is one JSON object: kills, the steps they hit, and whether weights,
-history and checkpoints are the same.
+SIGKILL leaves what the last checkpoint says. Dropout, batch normalisation, averaged weights, plateau, early stopping,
+mixup, augmentation and k best are all on. The last line is one JSON object: kills, the steps they hit, and whether
+weights, history and checkpoints are the same.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pidcam.errors import EXIT_STOPPED
 from pidcam.runs import RunDirectory
 
 CONFIG: dict[str, Any] = {
-    "model": {"name": "resnet", "widths": [4, 8]},
+    "model": {"name": "resnet", "widths": [8, 16]},
     "transforms": [{"name": "scale"}, {"name": "flip", "axes": ["eta"]}],
     "training": {
         "epochs": 12,

@@ -73,7 +73,7 @@ def test_energies_in_mev_are_told_and_scaled_ones_are_not():
 
 
 def test_warnings_are_shown_and_kept_in_the_run(egamma_store, tmp_path, capsys):
-    config = {"model": {"name": "resnet", "widths": [4]}, "transforms": [], "training": TINY["training"]}
+    config = {"model": {"name": "resnet", "widths": [8]}, "transforms": [], "training": TINY["training"]}
     run = train(egamma_store.path, tmp_path / "run", config=config)
     assert any("is not scaled" in line for line in run.about["warnings"])
     assert f"warning: {run.about['warnings'][0]}" in capsys.readouterr().err

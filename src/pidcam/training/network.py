@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from pidcam.batch import Batch
 from pidcam.errors import DataError
 from pidcam.files import atomic_path, reading
+from pidcam.training.precision import autocast
 from pidcam.training.ranks import Ranks
 
 WEIGHTS = "weights.safetensors"
@@ -26,6 +27,8 @@ class Network:
 
     def __init__(self, module: nn.Module, device: torch.device | str = "cpu"):
         self.device = torch.device(device)
+        self.scoring = "fp32"
+        """Precision of `predict`: stored predictions are always fp32, fast ones may be bf16."""
         self.module = module.to(self.device)
         for layer in module.modules():
             if isinstance(layer, nn.Conv2d):  # one by one: weights of other dimensions know no such layout
@@ -45,7 +48,8 @@ class Network:
     def predict(self, batch: Batch) -> dict[str, np.ndarray]:
         training = self.module.training
         self.module.eval()
-        outputs = self(batch.to(self.device))
+        with autocast(self.scoring, self.device):
+            outputs = self(batch.to(self.device))
         self.module.train(training)
         return {name: value.float().numpy(force=True) for name, value in outputs.items()}
 

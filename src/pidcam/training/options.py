@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
 from pidcam.schema import Spec
+from pidcam.store.memory import Keep
 
 RISING = ("auc", "accuracy", "efficiency")
 """Metrics that are better when they are larger; all others are better when they are smaller."""
@@ -72,10 +73,10 @@ class TrainingOptions(Spec):
     class_weights: `balanced` lets every class weigh the same, `{name: weight}` as told; event_weights: whether the
     weights of the store count in the loss. freeze: names of parts that do not learn (as in `model` of a run to start
     from). precision: `auto` times fp32 against bfloat16 on this machine and takes bfloat16 where it is clearly faster;
-    what was taken is recorded. compile: let torch.compile translate the model. resident: keep the training events on
-    the device (default: on a GPU that has room). keep: how many best checkpoints stay. checkpoint_seconds: time between
-    checkpoints inside an epoch. threads: CPU threads (default: the cores available). loggers: where the history goes
-    besides the run directory.
+    what was taken is recorded. compile: let torch.compile translate the model. resident: where the training events stay
+    while they are used: `mapped` files, `ram`, the `device`, or what has room. keep: how many best checkpoints stay.
+    checkpoint_seconds: time between checkpoints inside an epoch. threads: CPU threads (default: the cores available).
+    loggers: where the history goes besides the run directory.
     """
 
     epochs: PositiveInt = 20
@@ -95,7 +96,7 @@ class TrainingOptions(Spec):
     freeze: tuple[str, ...] = ()
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     compile: bool = False
-    resident: bool | None = None
+    resident: Keep = "auto"
     keep: PositiveInt = 1
     checkpoint_seconds: PositiveFloat = 300.0
     threads: PositiveInt | None = None

@@ -129,6 +129,7 @@ class Run:
             sparse=self.sparse_images(store),
             change=lambda batch, generator: self.change(batch, generator, training=training),
             device=self.device,
+            keep=options.resident if training else "auto",
             rank=ranks.rank if ranks else 0,
             ranks=ranks.ranks if ranks else 1,
         )
