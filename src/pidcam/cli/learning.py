@@ -140,6 +140,9 @@ def predict_command(
     calibrated: Annotated[
         bool, typer.Option("--calibrated", help="With the temperature that evaluate fitted.")
     ] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="In bf16 where that is faster here; tells what it does to the scores.")
+    ] = False,
 ) -> Shown:
     """Score raw files or a store into a table, with bounded memory."""
     from pidcam.cli.show import show_predicted
@@ -147,7 +150,7 @@ def predict_command(
 
     if out.exists() and not overwrite and _ask(f"{out} exists. Replace it?"):
         overwrite = True
-    result = predict(run, inputs, out, overwrite=overwrite, drop_bad=drop_bad, calibrated=calibrated)
+    result = predict(run, inputs, out, overwrite=overwrite, drop_bad=drop_bad, calibrated=calibrated, fast=fast)
     return {**result.__dict__, "out": str(result.out)}, lambda: show_predicted(result)
 
 

@@ -95,6 +95,13 @@ def show_metrics(metrics: Mapping[str, Mapping[str, Any]], seconds: Mapping[str,
 def show_predicted(result: Predicted) -> None:
     dropped = f", {result.dropped:,} bad events left out" if result.dropped else ""
     console().print(f"{result.events:,} events{dropped}")
+    if result.fast:
+        f = result.fast
+        area = "" if f["auc_shift"] is None else f", AUC by {f['auc_shift']:+.5f}"
+        console().print(
+            f"fast: {f['precision']}, {f['speed']:g} times as fast as fp32; on the first {f['events']:,} events scores "
+            f"move by {f['mean_shift']:.2g} on average and {f['largest_shift']:.2g} at most{area}"
+        )
     show_wrote("predictions", result.out, "read it with pandas, polars, ROOT or pidcam.Predictions.load")
 
 

@@ -29,7 +29,7 @@ def quicken(network: Network, task: Task, batches: Sequence[Batch]) -> dict[str,
     if seconds["fp32"] < WORTH * seconds[chosen]:
         chosen = "fp32"
     exact = predict(_at(network, "fp32"), batches, task)
-    quick = predict(_at(network, chosen), batches, task)
+    quick = exact if chosen == "fp32" else predict(_at(network, chosen), batches, task)
     shifts = np.concatenate([np.abs(quick.columns[name] - exact.columns[name]) for name in exact.columns])
     report: dict[str, Any] = {
         "precision": chosen,
