@@ -28,14 +28,14 @@ from pidcam.errors import EXIT_STOPPED
 from pidcam.runs import RunDirectory
 
 CONFIG: dict[str, Any] = {
-    "model": {"name": "resnet", "widths": [8, 16]},
+    "model": {"name": "resnet", "widths": [8]},
     "transforms": [{"name": "scale"}, {"name": "flip", "axes": ["eta"]}],
     "training": {
-        "epochs": 12,
+        "epochs": 5,
         "batch_size": 64,
         "precision": "fp32",
         "threads": 1,
-        "limit": 640,
+        "limit": 320,
         "ema": 0.95,
         "mixup": 0.2,
         "keep": 3,
