@@ -101,7 +101,8 @@ def run(command: str, code: int) -> str:
 
 def quickly(words: list[str]) -> list[str]:
     """Trainings that do not say how long are smoke runs here."""
-    long = words[0] == "train" and not any("epochs=" in w or "trees=" in w or w == "--config" for w in words)
+    said = ("--config", "--resume")
+    long = words[0] == "train" and not any("epochs=" in w or "trees=" in w or w in said for w in words)
     return [*words, "--quick"] if long and "--quick" not in words else words
 
 
