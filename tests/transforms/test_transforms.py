@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pidcam.batch import Batch, SparseImage
+from pidcam.batch import Batch, SparseImage, flat_cells
 from pidcam.errors import ConfigError, UnknownNameError
 from pidcam.schema import Channel, Column, EventSchema, Image
 from pidcam.store.manifest import ChannelStatistics
@@ -21,6 +22,7 @@ SCHEMA = EventSchema(
     name="toy",
     images=(
         Image(name="ecal", shape=(6, 8), axes=("eta", "phi"), channels=(Channel(name="e"), Channel(name="t"))),
+        Image(name="tracker", shape=(4, 4), axes=("x", "y"), channels=(Channel(name="q"),)),
         Image(name="hcal", shape=(4, 6, 3), axes=("phi", "eta", "depth"), channels=(Channel(name="e"),)),
     ),
     features=(Column(name="pt"),),
@@ -31,7 +33,7 @@ def channel(hit_rms: float) -> ChannelStatistics:
     return ChannelStatistics(cells=100, hits=10, mean=0.1, std=1, hit_mean=1, hit_rms=hit_rms, minimum=0, maximum=9)
 
 
-STATISTICS = {"ecal": (channel(4.0), channel(0.0)), "hcal": (channel(0.5),)}
+STATISTICS = {"ecal": (channel(4.0), channel(0.0)), "hcal": (channel(0.5),), "tracker": (channel(2.0),)}
 
 
 def batch(n: int = 5, seed: int = 0) -> Batch:
@@ -58,6 +60,25 @@ def untouched(before: Batch, after: Batch, images: tuple[str, ...] = ()) -> bool
     return (
         named and torch.equal(before.features["pt"], after.features["pt"]) and torch.equal(before.weight, after.weight)
     )
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "asinh": {"scale": {"ecal": [1, 2]}},
+    "channels": {"keep": {"ecal": ["e"]}},
+    "crop": {"image": "ecal", "cells": {"eta": 3, "phi": 10}, "about": "highest"},
+    "downsample": {"image": "hcal", "factor": {"phi": 2, "eta": 4}},
+    "drop_cells": {"probability": 0.2},
+    "flip": {"axes": ["eta", "phi"], "about": "cell"},
+    "log": {"scale": {"ecal": [1, 2]}},
+    "rotate": {"axes": ["x", "y"]},
+    "scale": {},
+    "shift": {"axes": ["phi"], "cyclic": True, "cells": 3},
+    "smear": {"image": "ecal", "stochastic": 0.1},
+    "standardise": {},
+    "tanh_log": {"scale": {"hcal": [3]}},
+    "unit": {"to": "norm"},
+    "voxelise": {"image": "hcal", "pitch": 2.0, "shape": [3, 3, 2], "centre": "highest"},
+}
 
 
 # closed forms
@@ -178,11 +199,47 @@ def test_random_choices_come_from_the_generator_alone(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(transforms))
 def test_the_batch_that_is_given_stays_as_it_is(name: str) -> None:
-    given = {"asinh": {"scale": {"ecal": [1, 2]}}, "scale": {}, "channels": {"keep": {"ecal": ["e"]}}}
-    options: dict[str, Any] = given.get(name, {"axes": ["eta"]})
     before, copy = batch(), batch()
-    built(name=name, **options)(before, SCHEMA, generator())
+    built(name=name, **OPTIONS[name])(before, SCHEMA, generator())
     assert untouched(before, copy, ("ecal", "hcal"))
+
+
+@pytest.mark.parametrize("name", sorted(set(transforms) - {"drop_cells", "smear"}))
+def test_hits_are_changed_as_the_dense_image_is(name: str) -> None:
+    """An image may come as hits, and what a transform makes of them is what it makes of their cells."""
+    transform, full = built(name=name, **OPTIONS[name]), batch(40)
+    thin = {k: x * (torch.rand(40, 1, *x.shape[2:], generator=generator(8)) < 0.3) for k, x in full.images.items()}
+    dense, hits = (replace(full, images=images) for images in (thin, {k: SparseImage.of(x) for k, x in thin.items()}))
+    expected, found = (transform(given, SCHEMA, generator(4)) for given in (dense, hits))
+    schema, _ = transform.outcome(SCHEMA, STATISTICS)
+    for image in schema.images:
+        assert expected.dense(image.name).shape[1:] == image.dense_shape, "the schema says what comes out"
+        assert torch.allclose(found.dense(image.name), expected.dense(image.name), atol=1e-5)
+        given = found.images[image.name]
+        if isinstance(given, SparseImage):
+            one, two = given.on_grid(), found.hits(image.name)
+            cell = flat_cells(one.event, one.place, one.shape)
+            assert (cell.diff() > 0).all(), "cells of an event ascend and none comes twice"
+            assert torch.equal(two.place, one.place)
+
+
+@pytest.mark.parametrize("name", sorted(transforms))
+def test_what_is_recorded_builds_the_same_transform(name: str) -> None:
+    chain = Chain([{"name": name, **OPTIONS[name]}], SCHEMA, STATISTICS)
+    again = Chain(json.loads(json.dumps(chain.describe())), SCHEMA, {})
+    assert again.steps == chain.steps
+    assert again.schema == chain.schema
+
+
+def test_statistics_that_no_longer_hold_are_not_used() -> None:
+    """Scaling by the rms of raw training data after a logarithm would be a silent mistake; after a scale it is not."""
+    log = {"name": "log", "scale": {"ecal": [1, 1]}}
+    with pytest.raises(
+        ConfigError, match="no training statistics of image 'ecal'; put it before transforms that change"
+    ):
+        Chain([log, {"name": "scale"}], SCHEMA, STATISTICS)
+    twice = Chain([{"name": "scale"}, {"name": "scale"}], SCHEMA, STATISTICS)
+    assert twice.describe()[1]["by"]["ecal"] == [1.0, 1.0], "what was scaled has an rms of 1"
 
 
 # recorded and built again
@@ -198,7 +255,7 @@ CHAIN = [
 def test_what_a_run_records_makes_the_same_change_without_the_statistics() -> None:
     first = Chain(CHAIN, SCHEMA, STATISTICS)
     told = first.describe()
-    assert told[0] == {"name": "scale", "by": {"ecal": [4.0, 1.0], "hcal": [0.5]}}
+    assert told[0] == {"name": "scale", "by": {"ecal": [4.0, 1.0], "tracker": [2.0], "hcal": [0.5]}}
     again = Chain(told, SCHEMA, {})
     assert again.steps == first.steps
     assert again.describe() == told
@@ -213,7 +270,7 @@ def test_channels_change_what_a_model_sees() -> None:
     after = chain(before)
     assert [c.name for c in chain.schema.image("ecal").channels] == ["t"]
     assert chain.schema.image("hcal") == SCHEMA.image("hcal")
-    assert chain.describe()[1] == {"name": "scale", "by": {"ecal": [1.0], "hcal": [0.5]}}
+    assert chain.describe()[1] == {"name": "scale", "by": {"ecal": [1.0], "tracker": [2.0], "hcal": [0.5]}}
     assert torch.equal(after.dense("ecal"), before.dense("ecal")[:, 1:])
 
 
@@ -238,7 +295,7 @@ def test_only_augmentations_are_marked_as_such() -> None:
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"by": "rms"}, "transforms: a transform needs a name; known: asinh, channels, flip, scale, shift"),
+        ({"by": "rms"}, "transforms: a transform needs a name; known: asinh, channels, crop, downsample"),
         ({"name": "scael"}, "unknown transform 'scael'; did you mean 'scale'?"),
         ({"name": "flip", "axs": ["eta"]}, "transform 'flip': unknown key 'axs'; did you mean 'axes'?"),
         ({"name": "flip"}, "transform 'flip' axes: field required"),
@@ -263,5 +320,7 @@ def test_a_configuration_that_makes_no_sense_is_one_line(config: dict[str, Any],
 
 
 def test_rms_without_training_statistics_is_one_line() -> None:
-    with pytest.raises(ConfigError, match="transform 'scale': there are no training statistics of image 'ecal'; give"):
+    with pytest.raises(
+        ConfigError, match="transform 'scale': there are no training statistics of image 'ecal'; put it"
+    ):
         Chain([{"name": "scale"}], SCHEMA, {})

@@ -135,13 +135,16 @@ class Run:
         )
 
     def sparse_images(self, store: Store) -> tuple[str, ...]:
-        """Images that come from `store` as hits: all that it keeps as such, for a model that takes hits."""
-        kept = store.manifest.storage.items() if self.config.entry.hits else ()
-        return tuple(name for name, storage in kept if storage != "dense")
+        """Images that come from `store` as hits, of those it keeps so: all for a model on hits, else what transforms ask.
+
+        A transform may put points on a grid of its own (`voxelise`).
+        """
+        wanted = store.manifest.storage if self.config.entry.hits else self.chain.hits
+        return tuple(name for name in wanted if store.manifest.storage[name] != "dense")
 
     def batch(self, events: EventBatch) -> Batch:
         """Events in memory as an untransformed batch."""
-        return batch_from_events(events, self.schema, hits=self.config.entry.hits)
+        return batch_from_events(events, self.schema, hits=self.config.entry.hits or self.chain.hits)
 
     def change(self, batch: Batch, generator: torch.Generator | None = None, *, training: bool = False) -> Batch:
         """Apply the transforms; augmentations only in training."""

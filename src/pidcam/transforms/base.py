@@ -6,7 +6,7 @@ run records numbers and the same change is made wherever the model goes. Augment
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Self
 
 import torch
@@ -34,12 +34,22 @@ class Transform(Spec):
         """Schema and statistics after the transform, where it changes what an event is."""
         return schema, statistics
 
+    def hits_of(self) -> tuple[str, ...]:
+        """Names of images that it takes as the store keeps them, rather than on the store's own grid."""
+        return ()
+
     def __call__(self, batch: Batch, schema: EventSchema, generator: torch.Generator) -> Batch:
         """The changed batch; `schema` is the one before, random choices come from `generator` (on the CPU) alone."""
         raise NotImplementedError
 
 
 transforms: Registry[type[Transform]] = Registry("transform", "pidcam.transforms")
+
+
+def without_statistics(statistics: Statistics, names: Iterable[str]) -> Statistics:
+    """Those of the training split are not known any more for images whose values were changed or joined."""
+    gone = set(names)
+    return {name: of for name, of in statistics.items() if name not in gone}
 
 
 class Chain:
@@ -61,6 +71,11 @@ class Chain:
             self.steps.append((name, transform, schema))
             schema, statistics = transform.outcome(schema, statistics)
         self.schema = schema
+
+    @property
+    def hits(self) -> tuple[str, ...]:
+        """Images to load as hits, of those that the store keeps so."""
+        return tuple(dict.fromkeys(name for _, transform, _ in self.steps for name in transform.hits_of()))
 
     def describe(self) -> list[dict[str, Any]]:
         """The configs, with fitted values."""

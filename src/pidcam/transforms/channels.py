@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Self
 
 import torch
+from torch import Tensor
 
-from pidcam.batch import Batch
+from pidcam.batch import Batch, SparseImage
 from pidcam.errors import ConfigError, UnknownNameError
 from pidcam.schema import EventSchema, Image
 from pidcam.transforms.base import Statistics, Transform, transforms
@@ -37,7 +38,13 @@ class Channels(Transform):
         return schema.model_copy(update={"images": images}), kept
 
     def __call__(self, batch: Batch, schema: EventSchema, generator: torch.Generator) -> Batch:
-        chosen = {name: batch.dense(name)[:, self._numbers(schema.image(name))] for name in self.keep}
+        chosen: dict[str, Tensor | SparseImage] = {}
+        for name in self.keep:
+            numbers, image = self._numbers(schema.image(name)), batch.images[name]
+            if isinstance(image, SparseImage):
+                chosen[name] = replace(image, value=image.value[:, numbers])
+            else:
+                chosen[name] = image[:, numbers]
         return replace(batch, images={**batch.images, **chosen})
 
     def _numbers(self, image: Image) -> list[int]:
