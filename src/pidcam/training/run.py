@@ -135,7 +135,7 @@ class Run:
         )
 
     def sparse_images(self, store: Store) -> tuple[str, ...]:
-        """Images that come from `store` as hits, of those it keeps so: for a model on hits all, else those of transforms.
+        """Images that come from `store` as hits, of those it keeps so: all for a model on hits, or those of transforms.
 
         A transform may put points on a grid of its own (`voxelise`).
         """
