@@ -1,11 +1,12 @@
 """How fast batches come: pidcam's loader beside copies of dense arrays and beside other loaders, on the same events.
 
-python benchmarks/loader.py [--events 200000] [--rounds 40] [--work FOLDER] [--shapes] [--no-peers]
+python benchmarks/loader.py [--events 200000] [--rounds 40] [--work FOLDER] [--shapes] [--files 10000] [--no-peers]
 
 Events like those of cms-ecal (32 x 32 crystals, energy and time, about 50 hits), in random order, batches of 512, one
 process. All contestants take turns in short slices; medians over the slices are printed with their quartiles. Peers
-that are not installed are left out: pip install webdataset weaver-core. The last line is one JSON object: `ratios` are
-speeds of pidcam over those of the others. `--shapes` adds jets, a calorimeter and wire planes to the table.
+that are not installed are left out: pip install 'pidcam[benchmark]'. The last line is one JSON object: `ratios` are
+speeds of pidcam over those of the others. `--shapes` adds jets, a calorimeter and wire planes to the table, `--files`
+the memory over ten epochs of many files; where there is a GPU, its rows come by themselves.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import torch
 
 import loader_peers
 from loader_data import CMS, SHAPES, Shape, write_raw
+from loader_limits import anonymous_memory, many_files, on_device, streaming
 from pidcam.jobs import available_cores
 from pidcam.store.loader import Loader
 from pidcam.store.memory import Keep
@@ -43,6 +45,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40, help="slices of every contestant")
     parser.add_argument("--work", type=Path, help="folder for raw files and stores (default: a temporary one)")
     parser.add_argument("--shapes", action="store_true", help="other detectors too")
+    parser.add_argument("--files", type=int, default=0, help="also measure memory over a store of so many files")
     parser.add_argument("--no-peers", action="store_true", help="leave other loaders out: they take minutes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -62,18 +65,21 @@ def study(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     pidcam = rates["pidcam"]["median"]
     dense_gather = max(rates[name]["median"] for name in ("X[idx]", "np.take", "index_select 1", "index_select all"))
     others = {"memcpy": rates["memcpy"]["median"], "dense_gather": dense_gather}
-    others |= {name: rates[name]["median"] for name in loader_peers.NAMES if name in rates}
+    others |= {name: rates[name]["median"] for name in ("h5py_dataloader", "webdataset", "weaver") if name in rates}
     result |= {
         "events_per_second": rates,
-        "ratios": {name: round(pidcam / rate, 3) for name, rate in others.items()},
         "bytes_per_event": bytes_per_event(store, raw),
         "streaming": streaming(store, shape, pidcam),
-        "rss_anon_mb": anonymous_memory(store, shape),
+        "rss_anon_mb": anonymous_memory(store, shape.batch),
     }
     del dense
+    if torch.cuda.is_available():
+        result["gpu"] = on_device(store, shape, torch.device("cuda"))
+    if options.files:
+        result["many_files"] = many_files(work, options.files)
     if options.shapes:
         result["shapes"] = {s.name: other_shape(s, options.rounds, work) for s in SHAPES}
-    return result
+    return result | {"ratios": {name: round(pidcam / rate, 3) for name, rate in others.items()}}
 
 
 def machine() -> dict[str, Any]:
@@ -192,47 +198,6 @@ def bytes_per_event(store: Store, raw: Path) -> dict[str, float]:
     dense = 4 * sum(int(np.prod(image.dense_shape)) for image in store.schema.images)
     sizes = {"store": sum(shard.bytes for shard in shards), "gzip_hdf5": raw.stat().st_size, "dense": dense * events}
     return {name: round(size / events, 1) for name, size in sizes.items()}
-
-
-def streaming(store: Store, shape: Shape, in_memory: float) -> dict[str, float]:
-    """Events per second of one pass in stored order over a store that is on disk only; the disk's own limit."""
-    paths = [store.path / shard.file for split in store.manifest.shards.values() for shard in split]
-
-    def forget() -> None:
-        os.sync()
-        for path in paths:
-            with open(path, "rb") as file:
-                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-    def seconds(work: Callable[[], Any]) -> float:
-        forget()
-        start = time.perf_counter()
-        work()
-        return time.perf_counter() - start
-
-    events = sum(store.manifest.events(split) for split in store.splits)
-    disk = events / seconds(lambda: [path.read_bytes() for path in paths])
-
-    def read() -> None:
-        for _ in Loader(Store(store.path), store.splits, batch_size=shape.batch, threads=1):
-            pass
-
-    cold = events / seconds(read)
-    return {"cold": round(cold), "disk_limit": round(disk), "of_in_memory": round(cold / in_memory, 3)}
-
-
-def anonymous_memory(store: Store, shape: Shape, epochs: int = 10) -> list[float]:
-    """RssAnon of this process after each epoch, in MB; empty where the system does not tell it."""
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return []
-    loader, found = Loader(store, store.splits, batch_size=shape.batch, shuffle=True), []
-    for loader.epoch in range(epochs):
-        for _ in loader:
-            pass
-        line = next(text for text in status.read_text().splitlines() if text.startswith("RssAnon"))
-        found.append(round(int(line.split()[1]) / 1024, 1))
-    return found
 
 
 def other_shape(shape: Shape, rounds: int, work: Path) -> dict[str, Any]:
