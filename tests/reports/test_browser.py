@@ -63,10 +63,31 @@ byId("told").textContent = JSON.stringify(told);
 </script></body>"""
 
 
-def drive(page, folder, width):
+VOLUMES = """
+<pre id="told"></pre>
+<script>
+const told = {}, byId = (id) => document.getElementById(id);
+try {
+  told.views = [...byId("events-view").options].map((option) => option.textContent);
+  const canvas = document.querySelector("#events-list canvas"), before = canvas.toDataURL();
+  told.focus = canvas.tabIndex;
+  told.colours = new Set(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data).size;
+  canvas.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowRight" }));
+  told.turned = canvas.toDataURL() !== before;
+  told.scale = byId("events-scale").textContent;
+  byId("events-view").value = "1";
+  byId("events-view").dispatchEvent(new Event("change"));
+  told.flat = document.querySelector("#events-list canvas").className;
+  told.size = [innerWidth, document.documentElement.scrollWidth];
+} catch (error) { told.error = String(error); }
+byId("told").textContent = JSON.stringify(told);
+</script></body>"""
+
+
+def drive(page, folder, width, driver=DRIVER):
     """Open the page, run the driver; returns (what it told, lines of the console)."""
     path = folder / f"page-{width}.html"
-    path.write_text(page.replace("</body>", DRIVER), encoding="utf-8")
+    path.write_text(page.replace("</body>", driver), encoding="utf-8")
     command = [
         BROWSER,
         *FLAGS.split(),
@@ -124,3 +145,20 @@ def test_clicks_and_drags_move_the_numbers(page, tmp_path, width):
     shown, needed = told["size"]
     assert shown <= max(width, 500), "the narrowest window that some browsers open"
     assert needed <= shown, "nothing sticks out sideways"
+
+
+def test_volumes_turn_in_the_event_browser(make_predictions, make_schema, make_batch, tmp_path):
+    schema = make_schema((5, 6, 40), axes=("x", "y", "z"))
+    rows = np.arange(0, 40, 4)
+    events = EventSample("test", rows, make_batch(schema, n=40).take(rows), schema)
+    html = render_page([RunView("cnn", predictions={"test": make_predictions(n=40)})], title="Volumes", events=events)
+    told, console = drive(html, tmp_path, 1280, VOLUMES)
+    assert "error" not in told, told
+    assert console == []
+    assert told["views"][:2] == ["energy, in space", "energy, y-x view"]
+    assert told["focus"] == 0, "the keyboard reaches it"
+    assert told["colours"] > 10
+    assert told["turned"]
+    assert "arrow keys turn" in told["scale"]
+    assert told["flat"] == "event"
+    assert told["size"][1] <= told["size"][0]

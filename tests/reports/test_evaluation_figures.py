@@ -6,6 +6,8 @@ import pytest
 from pidcam import analysis, reports
 from pidcam.analysis import plain
 from pidcam.errors import DataError
+from pidcam.events import Dense, EventBatch
+from pidcam.schema import Channel, EventSchema, Image
 
 
 def texts(figure):
@@ -157,3 +159,28 @@ def test_a_learning_curve_shows_its_power_law():
     assert "r1600\n0.100 + 1 $N^{-0.50}$" in texts(figure)
     with pytest.raises(DataError, match="no runs that differ in the number of training events"):
         reports.learning_curve([])
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (5, 6, 7)])
+def test_hits_are_framed_on_top_of_the_truth(shape):
+    channel = (Channel(name="charge", unit="ADC"),)
+    images = tuple(Image(name=name, shape=shape, channels=channel) for name in ("hits", "truth"))
+    schema = EventSchema(name="toy", images=images)
+    values = np.zeros((2, 2, 1, *shape), np.float32)  # image, event
+    values[(0, 0, 0, 2, 3) + (4,) * (len(shape) - 2)] = 5
+    values[1, 0, 0, 2] = 1
+    events = EventBatch(
+        {"hits": Dense(values[0]), "truth": Dense(values[1])}, {}, {}, np.zeros(2, np.int16), np.arange(2)
+    )
+    figure = reports.on_truth(events, schema, ["one", "two"], "truth")
+    panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    assert len(panels) == 2 * (1 if len(shape) == 2 else 3)
+    (frame,) = panels[0].patches
+    assert frame.get_xy() == (2.5, 1.5)  # cell (2, 3), in the middle of its number
+    assert not panels[-1].patches, "the second event has no hit"
+    assert "truth: charge" in " ".join(texts(figure))
+    assert "; frames: hits" in " ".join(texts(figure))
+    alone = EventSchema(name="toy", images=images[1:])
+    with pytest.raises(DataError) as error:
+        reports.on_truth(events, alone, ["one", "two"], "truth")
+    assert str(error.value) == "toy: no other image has the grid of 'truth'; images are truth"

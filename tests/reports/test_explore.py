@@ -38,6 +38,23 @@ def test_runs_that_cannot_be_compared_are_left_out(make_predictions):
     assert explorer_data({}) == {} == explorer_data({"one": {"test": one_class}})
 
 
+def test_events_without_a_finite_score_are_left_out(make_predictions, schema, make_batch):
+    table, batch = make_predictions(n=40), make_batch(schema, n=40)
+    table.columns["p_electron"][[3, 5]] = np.nan
+    rows = choose_events(table)
+    assert {3, 5}.isdisjoint(rows)
+    other = make_predictions(n=40)
+    other.columns["p_electron"][rows[0]] = np.nan
+    sample = EventSample("test", rows, batch.take(rows), schema)
+    data = explorer_data({"m": {"test": table}, "n": {"test": other}}, sample)
+    json.dumps(data, allow_nan=False)
+    left = np.delete(table.label, [3, 5])
+    assert data["runs"][0]["splits"]["test"]["n"] == np.bincount(left).tolist()
+    assert list(data["browser"]["scores"]) == ["m"]
+    table.columns["p_electron"][:] = np.nan
+    assert explorer_data({"m": {"test": table}}) == {}
+
+
 def test_a_large_table_stays_small(make_predictions):
     text = as_script_json(explorer_data({"m": {"test": make_predictions(tuple("abcdefghijklmno"), n=20_000)}}))
     assert len(text) < 600_000

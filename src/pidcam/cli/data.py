@@ -73,6 +73,10 @@ def display_command(
     detector: Annotated[
         str | None, typer.Option("--detector", "-d", help="Of a raw file. [default: found out]", show_default=False)
     ] = None,
+    truth: Annotated[
+        str | None,
+        typer.Option("--truth", help="Image of what was really there, to draw the others on.", show_default=False),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help=".png, .pdf or .html; the terminal without.", show_default=False)
     ] = None,
@@ -83,7 +87,7 @@ def display_command(
 
     found = display(
         source, event=event, of_class=of_class, mistakes=mistakes, number=number, split=split, run=run,
-        detector=detector, out=out,
+        detector=detector, truth=truth, out=out,
     )  # fmt: skip
     return found.as_json(), lambda: show_display(found, source)
 

@@ -6,7 +6,7 @@
 from pidcam.reports.captions import FigureView
 from pidcam.reports.data import class_counts, spectra
 from pidcam.reports.differences import gain, importance, robustness
-from pidcam.reports.display import display, saliency
+from pidcam.reports.display import display, on_truth, saliency
 from pidcam.reports.drawing import description, structure
 from pidcam.reports.images import mean_images, sample_images
 from pidcam.reports.in_bins import in_bins
@@ -33,6 +33,7 @@ __all__ = [
     "in_bins",
     "learning_curve",
     "mean_images",
+    "on_truth",
     "reliability",
     "render_page",
     "robustness",

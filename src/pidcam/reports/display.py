@@ -7,13 +7,15 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from pidcam.errors import DataError
 from pidcam.events import Dense, EventBatch
 from pidcam.reports.images import colour_scale, few_ticks, heat_map
-from pidcam.reports.style import new_figure, styled, with_unit
+from pidcam.reports.style import colour, new_figure, styled, with_unit
 from pidcam.reports.views import View, hits, picture, views
 from pidcam.schema import EventSchema
 
@@ -28,6 +30,44 @@ def display(batch: EventBatch, schema: EventSchema, titles: Sequence[str]) -> Fi
     Values are in physical units; the events share one scale per channel, logarithmic or, of signed channels, two-sided.
     """
     return _sheet(_columns(batch, schema), titles)
+
+
+@styled
+def on_truth(batch: EventBatch, schema: EventSchema, titles: Sequence[str], truth: str) -> Figure:
+    """A row per event: the image `truth` in colours, and every other image of the same grid as frames on top of it.
+
+    First channels, volumes from three sides; a frame is a cell with a hit. `DataError` where no image is like it.
+    """
+    image = schema.image(truth)
+    others = [i for i in schema.images if i.name != truth and i.shape == image.shape and i.name in batch.images]
+    if not others:
+        fix = f"images are {', '.join(i.name for i in schema.images)}"
+        raise DataError(f"no other image has the grid of '{truth}'", where=schema.name, fix=fix)
+    alone = replace(batch, images={truth: batch.images[truth]})
+    columns, frames = [], []
+    for other in others:
+        event, cell, value = hits(batch.images[other.name], other)
+        for view, pictures, norm, label in _columns(alone, schema):
+            if view.channel:
+                continue
+            seen = replace(view, image=other, signed=False)
+            columns.append((view, pictures, norm, f"{truth}: {label}; frames: {other.name}"))
+            frames.append([picture(seen, cell[event == i], value[event == i]) for i in range(len(batch))])
+    figure = _sheet(columns, titles)
+    panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
+    for number, panel in enumerate(panels):
+        row, column = divmod(number, len(columns))
+        _frame_hits(panel, columns[column][0], frames[column][row])
+    return figure
+
+
+def _frame_hits(panel: Axes, view: View, hit: np.ndarray) -> None:
+    """A frame around every cell of the picture that is not empty."""
+    left, right, bottom, top = view.extent()
+    width, height = (right - left) / hit.shape[1], (top - bottom) / hit.shape[0]
+    for r, c in np.argwhere(np.isfinite(hit) & (hit != 0)):
+        place = (left + c * width, bottom + r * height)
+        panel.add_patch(Rectangle(place, width, height, fill=False, edgecolor=colour(1), linewidth=0.9))
 
 
 @styled

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pidcam.events import EventBatch
-from pidcam.reports.display import display
+from pidcam.reports.display import display, on_truth
 from pidcam.reports.inline import data_address
 from pidcam.reports.volume import volume_canvas, volume_script
 from pidcam.schema import EventSchema
@@ -22,12 +22,16 @@ figcaption { font-size: 0.9rem; }
 """
 
 
-def event_page(batch: EventBatch, schema: EventSchema, titles: Sequence[str]) -> str:
-    """HTML text of the page, to be written as UTF-8; nothing in it asks for anything outside."""
+def event_page(batch: EventBatch, schema: EventSchema, titles: Sequence[str], *, truth: str | None = None) -> str:
+    """HTML text of the page, to be written as UTF-8; nothing in it asks for anything outside.
+
+    truth: an image on top of which the others are drawn (`reports.on_truth`).
+    """
     blocks = []
     for i, title in enumerate(titles):
         one = batch.take(np.array([i]))
-        address, width, height = data_address(display(one, schema, [title]))
+        figure = on_truth(one, schema, [title], truth) if truth else display(one, schema, [title])
+        address, width, height = data_address(figure)
         alt = html.escape(title)
         blocks.append(f'<figure><img src="{address}" width="{width}" height="{height}" alt="{alt}"></figure>')
         blocks += [volume_canvas(one, image, title) for image in schema.images if len(image.shape) == 3]

@@ -43,8 +43,10 @@ class EventSample:
 
 def choose_events(predictions: Predictions, most: int = 120) -> np.ndarray:
     """Rows worth looking at, ascending, at most `most`, of every class alike: half of them the most confident
-    mistakes, a quarter the least certain events, the rest the first correct ones."""
-    label, scores = predictions.label, predictions.probabilities
+    mistakes, a quarter the least certain events, the rest the first correct ones. Events without a finite score are
+    none of them."""
+    scores = predictions.probabilities
+    label = np.where(np.isfinite(scores).all(axis=1), predictions.label, -1)
     predicted = scores.argmax(axis=1)
     margin = np.partition(scores, -2, axis=1)
     margin = margin[:, -1] - margin[:, -2]
@@ -76,7 +78,7 @@ def explorer_data(runs: Mapping[str, Mapping[str, Predictions]], events: EventSa
         usable = {
             split: _split_curves(known(table))
             for split, table in splits.items()
-            if table.classes == classes and len(set(table.label[table.label >= 0].tolist())) > 1
+            if table.classes == classes and len(_classes_with_scores(table)) > 1
         }
         if usable:
             curves.append({"name": title, "splits": usable})
@@ -84,6 +86,12 @@ def explorer_data(runs: Mapping[str, Mapping[str, Predictions]], events: EventSa
         return {}
     data = {"classes": classes, "signal": classes.index(signal_class(classes)), "runs": curves}
     return data if events is None else {**data, **_browser(with_predictions, events, classes)}
+
+
+def _classes_with_scores(table: Predictions) -> set[int]:
+    """The true classes of events that can be drawn."""
+    usable = (table.label >= 0) & np.isfinite(table.probabilities).all(axis=1)
+    return set(table.label[usable].tolist())
 
 
 def _split_curves(events: Known) -> dict[str, Any]:
@@ -131,8 +139,10 @@ def _browser(
         if table is None or table.classes != classes or (first is not None and not _same_events(first, table)):
             continue
         first = first or table
+        if not np.isfinite(table.probabilities[sample.rows]).all():
+            continue
         scores[title] = [[_round(p, 4) for p in row] for row in table.probabilities[sample.rows]]
-    if first is None:
+    if first is None or not scores:
         return {}
     if not np.array_equal(first.row[sample.rows], sample.batch.row):
         raise InputError("the events are not those of the predictions", where="event sample", fix="give the same rows")

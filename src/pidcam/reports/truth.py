@@ -13,7 +13,8 @@ from pidcam.predictions import Predictions
 
 @dataclass(frozen=True)
 class Known:
-    """The n events of known class: label (n,), score (n, classes), weight (n,) or None where all count the same."""
+    """The n events of known class with finite scores: label (n,), score (n, classes), weight (n,) or None where all are
+    the same."""
 
     classes: tuple[str, ...]
     label: np.ndarray
@@ -27,10 +28,13 @@ class Known:
 
 
 def known(predictions: Predictions) -> Known:
-    """The events with known truth; `DataError` if there are none."""
+    """The events with known truth and finite scores; `DataError` if there are none."""
     keep = predictions.label >= 0
     if not keep.any():
         raise DataError("no event has a known class", fix="figures of performance need predictions with truth")
+    keep &= np.isfinite(predictions.probabilities).all(axis=1)
+    if not keep.any():
+        raise DataError("no event has a finite score", fix="look at the training: its scores are NaN")
     weight = predictions.weight[keep].astype(np.float64)
     return Known(
         predictions.classes,

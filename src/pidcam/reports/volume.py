@@ -6,6 +6,7 @@ import base64
 import html
 import json
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -77,13 +78,17 @@ def encode_colours(name: str) -> str:
     return _text(np.rint(255 * mpl.colormaps[name](np.arange(256))[:, :3]).astype(np.uint8).tobytes())
 
 
-def describe_box(image: Image) -> dict[str, list[float] | list[str]]:
-    """`half` the size of the drawn box along each axis, and what is written on its `axes`."""
+def describe_box(image: Image) -> dict[str, Any]:
+    """`half` the size of the drawn box along each axis, what is written on its `axes`, and the `length` of 1 in `unit`.
+
+    The unit is empty where the size of cells is not known: then no length can be told.
+    """
     _, stretch, unit = _box(image)
     size = np.array(image.shape) * np.array(image.pitch or [1.0] * 3)
     names = image.axes or ("axis 0", "axis 1", "axis 2")
     axes = [with_unit(name, image.unit if image.pitch else "cell") for name in names]
-    return {"half": (size / 2 * stretch / unit).round(4).tolist(), "axes": axes}
+    half = (size / 2 * stretch / unit).round(4).tolist()
+    return {"half": half, "axes": axes, "length": unit, "unit": image.unit if image.pitch else ""}
 
 
 def _box(image: Image) -> tuple[np.ndarray, np.ndarray, float]:

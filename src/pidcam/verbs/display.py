@@ -39,10 +39,17 @@ class Displayed:
     schema: EventSchema
     events: tuple[EventFacts, ...]
     out: Path | None
+    truth: str | None = None
+
+    @property
+    def titles(self) -> list[str]:
+        return [event.title for event in self.events]
 
     def figure(self):  # type: ignore[no-untyped-def]
-        """A row per event, as `reports.display` draws it."""
-        return reports.display(self.batch, self.schema, [event.title for event in self.events])
+        """A row per event, as `reports.display` or, with `truth`, `reports.on_truth` draws it."""
+        if self.truth:
+            return reports.on_truth(self.batch, self.schema, self.titles, self.truth)
+        return reports.display(self.batch, self.schema, self.titles)
 
     def as_json(self) -> dict[str, Any]:
         return {"events": [asdict(event) for event in self.events], "out": str(self.out) if self.out else None}
@@ -58,13 +65,15 @@ def display(
     split: str = "test",
     run: Path | str | Run | None = None,
     detector: str | None = None,
+    truth: str | None = None,
     out: Path | str | None = None,
 ) -> Displayed:
     """Look at events of a raw file, a store or an evaluated run, with scores where a run knows them.
 
     event: its number in the file, or in the `split` of a store or run; of_class: the first `number` of a class;
     mistakes: the `number` events that the run is most sure of and wrong about. run: scores events of a raw file or
-    store too; detector: of a raw file, found out by default; out: .png, .pdf or .html, drawn nowhere without it.
+    store too; detector: of a raw file, found out by default; truth: an image of what was really there, on top of which
+    the hits of the others are drawn; out: .png, .pdf or .html, drawn nowhere without it.
     Raises `InputError` for what cannot be read or found.
     """
     path, target = Path(source), Path(out) if out is not None else None
@@ -82,6 +91,9 @@ def display(
         found = _of_file(path, wish, detector)
     if run is not None:
         found = _scored(found, run if isinstance(run, Run) else Run.load(run))
+    if truth is not None:
+        found.schema.image(truth)
+        found = replace(found, truth=truth)
     if target is not None:
         _draw(found, target)
     return replace(found, out=target)
@@ -178,7 +190,7 @@ def _scored(found: Displayed, run: Run) -> Displayed:
 
 def _draw(found: Displayed, out: Path) -> None:
     if out.suffix == ".html":
-        write_text(out, event_page(found.batch, found.schema, [event.title for event in found.events]))
+        write_text(out, event_page(found.batch, found.schema, found.titles, truth=found.truth))
         return
     figure = found.figure()
     with style(), atomic_path(out) as part:

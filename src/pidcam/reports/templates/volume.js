@@ -1,9 +1,17 @@
 "use strict";
-// A volume of hits on a canvas: drag or arrow keys turn it, + and - zoom, Home puts it back.
-const turnable = (canvas, { hits, colours, half, axes }) => {
+// A volume of hits on a canvas: drag or arrow keys turn it, + and - zoom, Home puts it back. It begins at the hits, which
+// may be few in a large detector; a bar tells lengths where the size of cells is known.
+const turnable = (canvas, { hits, colours, half, axes, length, unit }) => {
   const raw = Uint8Array.from(atob(hits), (c) => c.charCodeAt(0)), n = raw.length / 7;
   const place = Float32Array.from(new Int16Array(raw.slice(0, 6 * n).buffer), (x) => x / 32767), step = raw.subarray(6 * n);
-  const start = { turn: -0.6, tilt: 0.5, zoom: 1 };
+  const middle = [0, 1, 2].map((j) => {
+    let low = Infinity, high = -Infinity;
+    for (let i = j; i < place.length; i += 3) { low = Math.min(low, place[i]); high = Math.max(high, place[i]); }
+    return n ? (low + high) / 2 : 0;
+  });
+  let reach = 0;
+  for (let i = 0; i < n; i++) reach = Math.max(reach, Math.hypot(...middle.map((m, j) => place[3 * i + j] - m)));
+  const start = { turn: -0.6, tilt: 0.5, zoom: Math.min(20, Math.max(1, 0.8 / Math.max(reach, 1e-3))) };
   let view = { ...start };
   const corners = [0, 1, 2, 3, 4, 5, 6, 7].map((k) => [k & 1, (k >> 1) & 1, (k >> 2) & 1].map((b, i) => (2 * b - 1) * half[i]));
 
@@ -12,7 +20,8 @@ const turnable = (canvas, { hits, colours, half, axes }) => {
     const scale = 0.48 * Math.min(width, height) * view.zoom;
     const [s, c, u, v] = [Math.sin(view.turn), Math.cos(view.turn), Math.sin(view.tilt), Math.cos(view.tilt)];
     // the last axis points up; depth grows away from the eye
-    const project = (x, y, z) => {
+    const project = (...point) => {
+      const [x, y, z] = point.map((value, j) => value - (start.zoom > 1 ? middle[j] : 0));
       const right = c * x - s * y, back = s * x + c * y;
       return [width / 2 + scale * right, height / 2 - scale * (v * z + u * back), v * back - u * z];
     };
@@ -33,15 +42,22 @@ const turnable = (canvas, { hits, colours, half, axes }) => {
     pen.font = `${Math.round(Math.max(height / 32, 12))}px sans-serif`;
     pen.textAlign = "center";
     axes.forEach((name, i) => {
-      const middle = [0, 1, 2].map((j) => (j === i ? 0 : -half[j] * 1.08));
-      const [x, y] = project(...middle);
+      const [x, y] = project(...[0, 1, 2].map((j) => (j === i ? 0 : -half[j] * 1.08)));
       pen.fillText(name, x, y);
     });
+    if (unit) {
+      const wish = (0.3 * width * length) / scale, ten = 10 ** Math.floor(Math.log10(wish));
+      const long = [5, 2, 1].map((k) => k * ten).find((value) => value <= wish);
+      const [left, y] = [0.04 * width, 0.95 * height];
+      pen.fillRect(left, y, (long / length) * scale, 2);
+      pen.textAlign = "left";
+      pen.fillText(`${Number(long.toPrecision(1))} ${unit}`, left, y - 6);
+    }
     const seen = [];
     for (let i = 0; i < step.length; i++) seen.push([...project(place[3 * i], place[3 * i + 1], place[3 * i + 2]), step[i]]);
     seen.sort((a, b) => b[2] - a[2]);
     for (const [x, y, , k] of seen) {
-      const size = Math.max(height, 450) * (0.004 + 0.01 * (k / 255)) * Math.sqrt(view.zoom);
+      const size = Math.max(height, 450) * (0.004 + 0.01 * (k / 255)) * Math.sqrt(view.zoom / start.zoom);
       pen.fillStyle = `rgb(${colours[3 * k]},${colours[3 * k + 1]},${colours[3 * k + 2]})`;
       pen.fillRect(x - size / 2, y - size / 2, size, size);
     }
@@ -53,7 +69,7 @@ const turnable = (canvas, { hits, colours, half, axes }) => {
     draw();
   };
   const zoom = (factor) => {
-    view.zoom = Math.max(0.3, Math.min(20, view.zoom * factor));
+    view.zoom = Math.max(0.3, Math.min(60, view.zoom * factor));
     draw();
   };
   canvas.addEventListener("pointerdown", (event) => canvas.setPointerCapture(event.pointerId));
