@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pidcam.detectors.base import Detector, OfficialFile, detectors
 from pidcam.formats.layout import ImageSource, LabelSource, Layout
-from pidcam.schema import Channel, EventSchema, Image, ParticleClass
+from pidcam.schema import Channel, Column, EventSchema, Image, ParticleClass
 
 
 @detectors.register("cms-ecal")
@@ -23,12 +23,19 @@ def cms_ecal() -> Detector:
         schema=EventSchema(
             name="cms-ecal",
             images=(ecal,),
+            # simulated files tell them, the official ones do not
+            targets=(
+                Column(name="pt", unit="GeV", optional=True),
+                Column(name="eta", optional=True),
+                Column(name="charge", unit="e", optional=True),
+            ),
             classes=(ParticleClass(name="photon", pdg=(22,)), ParticleClass(name="electron", pdg=(11, -11))),
             content_identifies=True,
         ),
         layout=Layout(
             format="hdf5",
             images={"ecal": ImageSource(key="X", order="channel-last")},
+            targets={name: name for name in ("pt", "eta", "charge")},
             label=LabelSource(key="y", values={0: "photon", 1: "electron"}),
         ),
         official_split={"train": (0, 160_000), "valid": (160_000, 185_600), "test": (185_600, 211_200)},

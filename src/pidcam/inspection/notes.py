@@ -19,7 +19,7 @@ def notes(facts: EventFacts, schema: EventSchema, parts: Sequence[PartFacts], *,
         *_classes(facts, schema, parts, store),
         *_bad(facts, store),
         *_repeats(facts, schema, store),
-        *_values(facts),
+        *_values(facts, schema),
     )
 
 
@@ -86,7 +86,8 @@ def _repeats(facts: EventFacts, schema: EventSchema, store: bool) -> Iterator[st
         yield f"{occur} under more than one class: one of the labels is wrong."
 
 
-def _values(facts: EventFacts) -> Iterator[str]:
+def _values(facts: EventFacts, schema: EventSchema) -> Iterator[str]:
+    may_lack = {target.name for target in schema.targets if target.optional}
     many = len(facts.images) > 1
     for channel in facts.channels:
         name = f"{channel.image} {channel.name}" if many else channel.name
@@ -97,7 +98,7 @@ def _values(facts: EventFacts) -> Iterator[str]:
         missing, n = column.values.missing, column.values.n
         if n and missing:
             yield f"{_n(missing, 'event has', 'events have')} no {column.name} ({column.kind})."
-        elif missing:
+        elif missing and column.name not in may_lack:
             yield f"No event has the {column.kind} {column.name}."
 
 

@@ -1,0 +1,1 @@
+"""Detector physics that simulators share: pure functions of parameters and random numbers."""
