@@ -42,6 +42,16 @@ class Detector:
     files: tuple[OfficialFile, ...] = ()
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    @property
+    def tiny(self) -> EventSchema:
+        """The same event on a small grid of the same axes: what every model that fits the detector is tested on."""
+        most = {1: 16, 2: 8, 3: 5}
+        images = tuple(
+            image.model_copy(update={"shape": tuple(min(size, most[len(image.shape)]) for size in image.shape)})
+            for image in self.schema.images
+        )
+        return self.schema.model_copy(update={"images": images})
+
 
 # a detector is registered as a function, so that listing names builds nothing
 detectors: Registry[Callable[[], Detector]] = Registry("detector", "pidcam.detectors")

@@ -53,7 +53,8 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """(n, tokens, width) -> (n, width): blocks, then what a class token has gathered."""
+    """(n, tokens, width) -> (n, width): blocks, then the mean over all tokens and one of its own, which is there even
+    where an event has none."""
 
     def __init__(self, width: int, depth: int, heads: int):
         super().__init__()
@@ -66,10 +67,11 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Tensor:
         """valid (n, tokens): which tokens there are, for events of different length."""
         x = torch.cat([self.token.expand(len(x), -1, -1).to(x.dtype), x], dim=1)
-        mask = None if valid is None else F.pad(valid, (1, 0), value=True)[:, None, None]
+        there = torch.ones_like(x[..., 0], dtype=torch.bool) if valid is None else F.pad(valid, (1, 0), value=True)
         for block in self.blocks:
-            x = block(x, mask)
-        y: Tensor = self.norm(x[:, 0])
+            x = block(x, None if valid is None else there[:, None, None])
+        weight = (there / there.sum(dim=1, keepdim=True)).to(x.dtype)
+        y: Tensor = self.norm(torch.einsum("ntw,nt->nw", x, weight))
         return y
 
 
