@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -225,9 +226,16 @@ class RegistryTable(Live):
 
     def markdown(self, name: str) -> str:
         rows = [
-            {k: v for k, v in row.items() if name != "models" or k in ("name", "title")} for row in list_things(name)
+            {k: v for k, v in row.items() if name != "models" or k in ("name", "title")}
+            for row in (known_models() if name == "models" else list_things(name))
         ]
         return table(list(rows[0]), [[f"`{row['name']}`", *list(row.values())[1:]] for row in rows])
+
+
+@cache
+def known_models() -> list[dict[str, Any]]:
+    """Counted once for all pages."""
+    return list_things("models")
 
 
 class ModelPage(Live):
@@ -235,7 +243,7 @@ class ModelPage(Live):
 
     def markdown(self, name: str) -> str:
         entry = models[name]
-        counts = next(row["parameters"] for row in list_things("models") if row["name"] == name)
+        counts = next(row["parameters"] for row in known_models() if row["name"] == name)
         known = {detector: n for detector, n in counts.items() if n is not None}
         fits = f"Parameters: {cell(known)}." if known else f"Fits {cell(list(counts))}; its size is what grows."
         parts = [inspect.getdoc(entry.build) or "", fits]

@@ -16,7 +16,19 @@ from pidcam.tasks.base import tasks
 
 N = 64
 STEPS = 120
-SMALL_TREES = {"trees": 30, "threads": 1, "min_events": 1, "leaves": 4, "learning_rate": 0.3}
+SMALL = {
+    "bdt": {"trees": 30, "threads": 1, "min_events": 1, "leaves": 4, "learning_rate": 0.3},
+    "cnn-3d": {"widths": (4, 8)},
+    "convnext": {"widths": (8, 16), "blocks": 1},
+    "inception": {"widths": (8, 16)},
+    "particle-net": {"widths": (8, 16), "points": 24, "neighbours": 4},
+    "point-transformer": {"width": 16, "depth": 1, "heads": 2, "points": 24},
+    "resnet": {"widths": (4, 8, 16)},
+    "sparse-cnn": {"widths": (4, 8, 16)},
+    "two-branch": {"widths": (8, 16, 16)},
+    "vit": {"width": 16, "depth": 1, "heads": 2},
+}
+"""Options of models whose default size would take long to learn something by heart; the size test takes the default."""
 
 
 def _image(name, shape, *channels):
@@ -50,16 +62,17 @@ def task_of(schema):
 
 
 def events(schema, n, seed=0) -> Batch:
-    """n events; each class has cells of its own, and features around a value of its own."""
+    """n events; each class has cells and an energy of its own, and features around a value of its own."""
     rng = np.random.default_rng(seed)
     classes = len(task_of(schema).classes)
     label = np.arange(n) % classes
     images = {}
     for number, image in enumerate(schema.images):
         own = np.random.default_rng(number).random((classes, 1, *image.shape)) < 0.15
-        values = rng.exponential(size=(n, *image.dense_shape)) * (
+        values = rng.gamma(4, 0.25, size=(n, *image.dense_shape)) * (
             own[label] | (rng.random((n, 1, *image.shape)) < 0.02)
         )
+        values *= (1 + 2 * label).reshape(-1, *[1] * (values.ndim - 1))
         values[::17] = 0  # empty events happen
         images[image.name] = torch.tensor(values, dtype=torch.float32)
     features = {f.name: torch.tensor(rng.normal(100 * label, 20), dtype=torch.float32) for f in schema.features}
@@ -86,7 +99,7 @@ class History:
 
 def build(model, schema):
     torch.manual_seed(1)
-    return models[model](SCHEMAS[schema], task_of(SCHEMAS[schema]).outputs, SMALL_TREES if model == "bdt" else {})
+    return models[model](SCHEMAS[schema], task_of(SCHEMAS[schema]).outputs, SMALL.get(model))
 
 
 def predict(model, batch: Batch) -> dict[str, np.ndarray]:
@@ -107,7 +120,7 @@ def all_right(model, task, batch) -> bool:
 
 def learn_by_heart(model, task, batch) -> None:
     """Train until every event is told right, `STEPS` steps at most."""
-    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3, weight_decay=0)
     for step in range(STEPS):
         loss = task.loss(model.train()(batch), batch)
         optimiser.zero_grad()
@@ -166,7 +179,7 @@ def test_scores_do_not_depend_on_the_batch_nor_on_how_images_are_loaded(fitted):
 def test_a_copy_restored_from_what_was_saved_predicts_the_same(fitted, tmp_path):
     name, model, schema, task = fitted
     batch = events(schema, 20, 4)
-    fresh = models[name](schema, task.outputs)
+    fresh = models[name](schema, task.outputs, SMALL.get(name))
     if isinstance(model, torch.nn.Module):
         fresh.load_state_dict(copy.deepcopy(model.state_dict()))
     else:

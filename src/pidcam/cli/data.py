@@ -24,6 +24,7 @@ def list_command(
     ] = None,
 ) -> Shown:
     """What pidcam knows by name: detectors, models, tasks, transforms, steps, formats, simulators, recipes."""
+    from pidcam.cli.show_models import show_models
     from pidcam.cli.tables import show_table
     from pidcam.verbs.list import KINDS, list_things
 
@@ -31,6 +32,9 @@ def list_command(
 
     def show() -> None:
         for name, rows in found.items():
+            if name == "models":
+                show_models(rows)
+                continue
             columns = list(rows[0]) if rows else ["name"]
             show_table(columns, [list(row.values()) for row in rows], title=name)
 

@@ -20,7 +20,7 @@ def train_command(
     assignments: Assignments = None,
     out: Out = None,
     model: Annotated[
-        str | None, typer.Option("--model", "-m", help="See: pidcam list models. [default: resnet]")
+        str | None, typer.Option("--model", "-m", help="See: pidcam list models. [default: auto, the best measured]")
     ] = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a stopped or killed run.")
@@ -43,7 +43,6 @@ def train_command(
 ) -> Shown:
     """Fit a model to a store; stopped, it goes on when called again."""
     from pidcam.cli.show import show_training
-    from pidcam.training.config import DEFAULT_MODEL
     from pidcam.verbs import train as verbs
 
     if resume is not None:
@@ -53,7 +52,7 @@ def train_command(
         run = verbs.resume(resume, store=store, time_limit=time_limit)
     else:
         store = _needed(store)
-        out = out or Path("runs") / f"{store.resolve().name}-{parent.name if parent else model or DEFAULT_MODEL}"
+        out = out or Path("runs") / f"{store.resolve().name}-{parent.name if parent else _model_name(store, model)}"
         how: dict[str, Any] = {"model": model, "task": task, "config": config, "quick": quick, "parent": parent}
         if repeats is not None or folds is not None:
             return _train_group(store, out, repeats, folds, {**how, "set": assignments or (), "time_limit": time_limit})
@@ -175,6 +174,17 @@ def run_command(
     files = [a for a in given if a not in assignments]
     result = run(recipe, files, stores=stores, runs=runs, models=model or (), set=assignments, quick=quick)
     return result.as_json(), lambda: show_recipe(result)
+
+
+def _model_name(store: Path, model: str | None) -> str:
+    """The model that will be trained, to name its run after it."""
+    from pidcam.models.choice import AUTO, choose_model
+    from pidcam.store.store import Store
+
+    if model not in (None, AUTO):
+        return str(model)
+    opened = Store(store)
+    return choose_model(opened.manifest.detector, opened.schema)[0]
 
 
 def _sorted_out(more: list[str], by: list[str], shift: list[str]) -> tuple[list[str], list[str]]:

@@ -29,6 +29,9 @@ def show_evaluation(metrics: Mapping[str, Any], form: str | None) -> None:
             f"calibration: ECE {100 * raw['ece']:.2f} %, {100 * after:.2f} % at temperature {temperature['value']:.3f}"
         )
         console().print(Text(f"{line} (perfect probabilities: {100 * raw['ece_null']:.2f} %)"))
+    if "share" in (best := metrics.get("optimum", {})):
+        share = f"{100 * best['share']:.2f} ± {100 * best['share_error']:.2f} %"
+        console().print(Text(f"test AUC: {share} of the way from 0.5 to the optimum"))
     show_warnings(metrics.get("warnings", {}))
 
 

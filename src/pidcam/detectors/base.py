@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from pidcam.events import EventBatch
 from pidcam.formats.layout import Layout
 from pidcam.registry import Registry
 from pidcam.schema import EventSchema
@@ -25,12 +28,26 @@ class OfficialFile:
 
 
 @dataclass(frozen=True)
+class Measured:
+    """Test AUC and its error by model, all trained by their recipes on one `sample`, which is said in words."""
+
+    sample: str
+    auc: dict[str, tuple[float, float]]
+
+    @property
+    def best(self) -> str:
+        return max(self.auc, key=lambda model: self.auc[model])
+
+
+@dataclass(frozen=True)
 class Detector:
     """One detector (or one data set of it).
 
     `official_split` gives for each split the published range [start, stop) of rows within each class, counted over the
     raw file before anything is dropped; `split` is how events are split unless one says otherwise. `recipes` holds by
     model what was measured to be best on this detector, laid over the model's own recipe: its channels, its symmetries.
+    `measured` are the models tried on one sample of it, which `--model auto` chooses from. `likelihood(events)` gives
+    the logarithm of the likelihood (n, classes) of every event, up to one constant per event, where it is known.
     """
 
     name: str
@@ -41,6 +58,8 @@ class Detector:
     split: str = "0.8/0.1/0.1"
     files: tuple[OfficialFile, ...] = ()
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    measured: Measured | None = None
+    likelihood: Callable[[EventBatch], np.ndarray] | None = None
 
     @property
     def tiny(self) -> EventSchema:

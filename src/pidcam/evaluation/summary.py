@@ -25,8 +25,9 @@ def metrics_tables(metrics: Mapping[str, Any]) -> list[Table]:
 
 
 def results(metrics: Mapping[str, Any]) -> Table:
-    """A row per split: events, loss, and every number that has an error."""
+    """A row per split: events, loss, and every number that has an error; the same of the optimum, where it is known."""
     splits = split_metrics(metrics)
+    splits |= {f"{split}, optimum": of for split, of in metrics.get("optimum", {}).get("splits", {}).items()}
     names = list(dict.fromkeys(k for of in splits.values() for k in of if f"{k}_error" in of))
     columns = ("split", "events", "loss", *(_NAMES.get(n, n) for n in names))
     rows = tuple(

@@ -8,6 +8,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from pidcam.errors import ConfigError
 from pidcam.models.base import Inputs, register_model
 from pidcam.models.blocks import Compress, Fraction, Joined, Positive, Widths
 from pidcam.models.grids import AXES, ChannelNorm, MeanAndMax, Patches, convolution, stem
@@ -51,16 +52,19 @@ def convnext(
     *,
     widths: Widths = (32, 64),
     blocks: Positive = 2,
-    kernel: Annotated[int, Field(ge=3, le=11)] = 5,
+    kernel: Annotated[int, Field(ge=3, le=11)] | None = None,
     dropout: Fraction = 0.2,
     compress: Compress = 0.1,
     most_cells: Positive | None = None,
 ) -> nn.Module:
     """ConvNeXt-like: stages of `blocks` depthwise blocks, with layer normalisation and a small stem.
 
-    `kernel`: odd, of the depthwise convolutions; `most_cells`: longer axes are made coarser by the stem (default: 512,
-    20 or 10 cells for 1, 2 or 3 axes). `compress` as in `resnet`.
+    `kernel`: of the depthwise convolutions, odd (default: 5, or 3 for 3 axes); `most_cells`: longer axes are made
+    coarser by the stem (default: 512, 20 or 10 cells for 1, 2 or 3 axes). `compress` as in `resnet`.
     """
+
+    if kernel is not None and kernel % 2 == 0:
+        raise ConfigError(f"must be odd, not {kernel}", where="model.kernel")
 
     def trunk(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
         axes = len(shape) - 1
@@ -69,7 +73,7 @@ def convnext(
         for stage, width in enumerate(widths):
             if stage:
                 layers += [ChannelNorm(widths[stage - 1]), Patches(widths[stage - 1], width, (2,) * axes)]
-            layers += [Block(axes, width, kernel // 2 * 2 + 1) for _ in range(blocks)]
+            layers += [Block(axes, width, kernel or (3 if axes == 3 else 5)) for _ in range(blocks)]
         return nn.Sequential(*layers, MeanAndMax(), nn.LayerNorm(2 * widths[-1])), 2 * widths[-1]
 
     return Joined(inputs, outputs, trunk, lambda width: (nn.Dropout(dropout), width))

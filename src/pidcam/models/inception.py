@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pidcam.errors import ConfigError
 from pidcam.models.base import Inputs, register_model
 from pidcam.models.blocks import Compress, Fraction, Joined, Positive, Widths, dense_layers
 from pidcam.models.grids import BatchNorm, MeanAndMax, convolution, pool, stem
@@ -78,7 +79,7 @@ def inception(
     by the first layer.
     """
     if any(width % 4 for width in widths):
-        raise ValueError("widths of inception blocks are multiples of 4")
+        raise ConfigError("each must be a multiple of 4", where="model.widths")
 
     def trunk(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
         views = shape[0]

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pidcam.batch import SparseImage
+from pidcam.errors import ConfigError
 from pidcam.models.base import Inputs, register_model
 from pidcam.models.blocks import Compress, Fraction, Joined, Positive
 from pidcam.models.grids import AXES, Compressed, Patches, halved, strides
@@ -59,7 +60,7 @@ class Encoder(nn.Module):
     def __init__(self, width: int, depth: int, heads: int):
         super().__init__()
         if width % heads:
-            raise ValueError(f"the width {width} is no multiple of the {heads} heads")
+            raise ConfigError(f"must be a multiple of model.heads ({heads}), not {width}", where="model.width")
         self.token = nn.Parameter(torch.zeros(1, 1, width))
         self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
         self.norm = nn.LayerNorm(width)

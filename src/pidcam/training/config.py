@@ -9,11 +9,11 @@ from pydantic import Field
 
 from pidcam.config import merge, parse
 from pidcam.models.base import ModelEntry, models
+from pidcam.models.choice import AUTO
 from pidcam.schema import EventSchema, Spec
 from pidcam.tasks.base import Task, tasks
 from pidcam.training.options import TrainingOptions
 
-DEFAULT_MODEL = "resnet"
 DEFAULT_TASK = "classify"
 
 
@@ -35,7 +35,7 @@ class RunConfig(Spec):
 
     store: str
     task: Named = Named(name=DEFAULT_TASK)
-    model: Named = Named(name=DEFAULT_MODEL)
+    model: Named = Named(name=AUTO)
     transforms: list[dict[str, Any]] = Field(default_factory=list)
     training: TrainingOptions = TrainingOptions()
     parent: str | None = None
@@ -52,7 +52,7 @@ class RunConfig(Spec):
 
 def resolve(store: str, given: dict[str, Any], recipes: Mapping[str, dict[str, Any]]) -> RunConfig:
     """The model's own recipe, the detector's for it, what the user gave, one over the other; every key is checked."""
-    name = given.get("model", {}).get("name", DEFAULT_MODEL)
+    name = given.get("model", {}).get("name", AUTO)
     config: dict[str, Any] = {"task": {"name": DEFAULT_TASK}, "model": {"name": name}}
     for layer in (models[name].recipe, recipes.get(name, {}), {**given, "store": store}):
         config = merge(config, layer)

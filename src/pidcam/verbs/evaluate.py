@@ -9,6 +9,7 @@ from typing import Any
 
 from pidcam.errors import DataError, InputError, MismatchError
 from pidcam.evaluation.against import against
+from pidcam.evaluation.optimum import optimum
 from pidcam.evaluation.rescored import input_importance, shifted_test
 from pidcam.evaluation.sample import clean
 from pidcam.evaluation.scores import score_split
@@ -90,6 +91,8 @@ def evaluate(
         judged = Judged(run.task, {k: v for k, v in splits.items() if k == "test"} | _own_valid(run, gaps))
         names = tuple(name for name in names if name != "overtraining")  # none of these events was trained on
     metrics |= make_sections(names, judged, gaps)
+    if best := gaps.attempt("optimum", lambda: optimum(store, Judged(run.task, splits), gaps.warn("optimum"))):
+        metrics["optimum"] = best
     metrics |= _on_request(request, run, store, judged, out, gaps)
     _keep_earlier(out / "metrics.json", metrics, gaps)
     write_figures(run, store, splits, out / "figures", metrics, gaps)

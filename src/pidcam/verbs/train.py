@@ -12,6 +12,7 @@ from pidcam.config import dump_yaml, load_yaml, merge, overrides
 from pidcam.detectors.base import detectors
 from pidcam.errors import ExistsError, InputError
 from pidcam.files import require_absent
+from pidcam.models.choice import AUTO, choose_model
 from pidcam.progress import say, set_quiet
 from pidcam.runs import RunDirectory, provenance
 from pidcam.store.loader import Loader
@@ -42,7 +43,9 @@ def train(
     parent: Path | str | None = None,
     time_limit: str | float | None = None,
 ) -> Run:
-    """Fit `model` (default: resnet) to the training split of `store`, following its validation split.
+    """Fit `model` to the training split of `store`, following its validation split.
+
+    Without `model`, or with `auto`, it is what was measured best on the detector (see `models.choice`).
 
     The model's own recipe comes first, over it the detector's, then `config` (a YAML file or a mapping), `model`,
     `task` and `set` (`key.sub=value`). Called again with the same configuration it goes on from the last checkpoint, or
@@ -104,6 +107,7 @@ def resume(run: Path | str, *, store: Path | str | None = None, time_limit: str 
 def _train(store: Store, out: Path, given: dict[str, Any], ranks: Ranks, clock: Clock) -> Run:
     detector = store.manifest.detector
     recipes = detectors[detector]().recipes if detector in detectors else {}
+    given = _with_model(given, store)
     resolved = resolve(str(store.path.resolve()), given, recipes)
     chain = Chain(resolved.transforms, store.schema, store.manifest.statistics)
     resolved = resolved.model_copy(update={"transforms": chain.describe()})
@@ -152,6 +156,15 @@ def _of_parent(path: Path, given: dict[str, Any]) -> dict[str, Any]:
     if given.get("model", {}).get("name") not in (None, told["model"]["name"]):
         raise InputError(f"is a {told['model']['name']}", where=path, fix="leave --model out: it is that of --from")
     return told
+
+
+def _with_model(given: dict[str, Any], store: Store) -> dict[str, Any]:
+    """With the model chosen where none was named, and why said on screen."""
+    if given.get("model", {}).get("name", AUTO) != AUTO:
+        return given
+    name, why = choose_model(store.manifest.detector, store.schema)
+    say(f"model {name}: {why}")
+    return merge(given, {"model": {"name": name}})
 
 
 def _claim(directory: RunDirectory, run: Run, store: Store) -> bool:
