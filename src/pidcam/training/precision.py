@@ -30,6 +30,8 @@ def candidates(device: torch.device) -> tuple[str, ...]:
     """What may be faster than fp32 on a device."""
     if device.type == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         return ("fp32", "fp16")
+    if device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return ("fp32",)  # emulated, it takes twenty times as long: not worth a minute of probing
     return ("fp32", "bf16")
 
 
@@ -38,7 +40,7 @@ def probe_precision(
 ) -> dict[str, float]:
     """Seconds of a forward and backward pass by precision: median of three after one to warm up, on a copy.
 
-    One that is hopeless from the beginning (bf16 on a CPU that only emulates it) gets no second try.
+    One that is hopeless from the beginning gets no second try.
     """
     seconds: dict[str, float] = {}
     batch = batch.rows(0, PROBED)

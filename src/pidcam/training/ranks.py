@@ -21,6 +21,9 @@ Thing = TypeVar("Thing")
 PATIENCE = timedelta(minutes=30)
 """How long ranks wait for each other before they give up."""
 
+LOST = ("Connection closed by peer", "Connection reset by peer")
+"""What gloo says when a peer is gone."""
+
 
 class Ranks:
     """This process among those that train together; `first` writes and speaks."""
@@ -98,5 +101,9 @@ def joined() -> Iterator[Ranks]:
     dist.init_process_group(backend, timeout=PATIENCE)
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
+    except RuntimeError as error:
+        if isinstance(error, dist.DistError) or any(words in str(error) for words in LOST):
+            raise PidcamError("another rank ended; what it said tells why") from error
+        raise
     finally:
         dist.destroy_process_group()
