@@ -1,6 +1,6 @@
 """Kill a training at random moments, again and again, and compare its end with one that nobody touched, bit for bit.
 
-python benchmarks/kills.py [--kills 20] [--seed 0] [--signals KILL TERM USR1 INT] [--files ...]
+python benchmarks/kills.py [--kills 20] [--epochs 5] [--seed 0] [--signals KILL TERM USR1 INT] [--files ...]
 
 Every round starts `pidcam train --resume` (the first one `pidcam train`) and sends a signal after a random time;
 SIGKILL leaves what the last checkpoint says. Dropout, batch normalisation, averaged weights, plateau, early stopping,
@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pidcam
-from pidcam.config import dump_yaml
+from pidcam.config import dump_yaml, merge
 from pidcam.errors import EXIT_STOPPED
 from pidcam.runs import RunDirectory
 
@@ -31,7 +31,6 @@ CONFIG: dict[str, Any] = {
     "model": {"name": "resnet", "widths": [8]},
     "transforms": [{"name": "scale"}, {"name": "flip", "axes": ["eta"]}],
     "training": {
-        "epochs": 5,
         "batch_size": 64,
         "precision": "fp32",
         "threads": 1,
@@ -50,6 +49,7 @@ CONFIG: dict[str, Any] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--signals", nargs="+", default=["KILL", "TERM", "USR1", "INT"])
     parser.add_argument("--files", nargs="+", default=sorted(Path("examples/data").glob("Single*.hdf5")))
@@ -61,7 +61,7 @@ def main() -> None:
 def study(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     store = pidcam.prepare("cms-ecal", options.files, work / "store", seed=7).path
     config = work / "config.yaml"
-    config.write_text(dump_yaml(CONFIG))
+    config.write_text(dump_yaml(merge(CONFIG, {"training": {"epochs": options.epochs}})))
     straight, killed = work / "straight", work / "killed"
     begin = [str(store), "--config", str(config), "--out"]
     start = time.monotonic()
@@ -83,7 +83,8 @@ def study(options: argparse.Namespace, work: Path) -> dict[str, Any]:
         assert finished or code in (EXIT_STOPPED, -signal.SIGKILL, 130, -getattr(signal, f"SIG{name}")), at
         print(json.dumps(at), flush=True)
         hits.append(at)
-    assert call(["--resume", str(killed)]).wait() == 0
+    again = (killed / "run.json").exists()
+    assert call(["--resume", str(killed)] if again else [*begin, str(killed)]).wait() == 0
     same = {part: content(straight, part) == content(killed, part) for part in ("weights", "history", "checkpoints")}
     return {"kills": len(hits), "steps_hit": sorted({hit["step"] for hit in hits}), "identical": same}
 
@@ -97,11 +98,12 @@ def wait_to_kill(process: subprocess.Popen[bytes], run: Path, chance: random.Ran
     """Wait until something is learned in this attempt, then a random time, unless the process ends before."""
     start, last = time.monotonic(), run / "checkpoints" / "last.safetensors"
     before = last.stat().st_mtime if last.exists() else 0.0
+    if chance.random() < 0.1:  # now and then while it still imports or opens the store
+        time.sleep(chance.uniform(0, longest / 4))
+        return time.monotonic() - start
     while process.poll() is None and (last.stat().st_mtime if last.exists() else 0.0) == before:
-        if chance.random() < 0.01:  # now and then while it still imports or opens the store
-            break
         time.sleep(0.05)
-    end = time.monotonic() + chance.uniform(0, longest / 4)
+    end = time.monotonic() + chance.uniform(0, longest / 8)
     while process.poll() is None and time.monotonic() < end:
         time.sleep(0.01)
     return time.monotonic() - start
