@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,16 @@ _specimen(
     "a web page",
     lambda path, crops: path.write_text("<!DOCTYPE html><html>Sign in"),
     "is a web page (HTML), not data; the download ended at a login or error page: fetch it again",
+)
+_specimen(
+    "a named pipe",
+    lambda path, crops: os.mkfifo(path),
+    "is a named pipe, not a file; write the data to a file first",
+)
+_specimen(
+    "links in a circle",
+    lambda path, crops: path.symlink_to(path.name),
+    "cannot be read (Too many levels of symbolic links)",
 )
 _specimen("empty file", lambda path, crops: path.touch(), f"is empty (0 bytes); {AGAIN}")
 _specimen(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import resource
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from pidcam.detectors.base import detectors
 from pidcam.errors import ConfigError, DataError, InputError, UnknownNameError
 from pidcam.events import Dense, EventBatch
+from pidcam.formats.columns import MissingColumnError
 from pidcam.formats.layout import ImageSource, LabelSource, Layout, formats
 
 ECAL = detectors["cms-ecal"]()
@@ -38,7 +40,7 @@ def line(path: Path, kind: type[Exception] = DataError, *, truth: bool = True, l
     """What is raised when the file is opened and read whole, without the path in front."""
     with pytest.raises(kind) as caught:
         _read(path, layout, truth)
-    assert type(caught.value) is kind
+    assert type(caught.value) in (kind, MissingColumnError)
     text = str(caught.value)
     assert "\n" not in text
     return text.removeprefix(f"{path}: ")
@@ -63,10 +65,46 @@ def test_empty(path: Path) -> None:
     assert line(path) == "is empty (0 bytes); fetch or write it again"
 
 
-@pytest.mark.parametrize("content", [b"PK\x03\x04 a zip", b"\0" * 5000, b"<svg></svg>", b"\x89HD", b"x"])
+@pytest.mark.parametrize("content", [b"\0" * 5000, b"<svg></svg>", b"\x89HD", b"x"])
 def test_not_hdf5(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     assert line(path) == "is not an HDF5 file; check that it is the right file, or fetch it again"
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"PK\x03\x04 a zip", "a ZIP archive or NPZ file"),
+        (b"PAR1", "a Parquet file"),
+        (b"root", "a ROOT file"),
+        (b"\x0e\x03\x13\x01", "an HDF4 file"),
+    ],
+)
+def test_another_format(path: Path, content: bytes, kind: str) -> None:
+    path.write_bytes(content + bytes(500))
+    assert line(path) == f"is not an HDF5 file but {kind}; check that it is the right file, or fetch it again"
+
+
+def test_compressed_as_a_whole(path: Path) -> None:
+    write(path, X=X, y=Y)
+    path.write_bytes(gzip.compress(path.read_bytes()))
+    assert line(path) == "is compressed; unpack it first, with gunzip"
+
+
+def test_a_pointer_to_the_data(path: Path) -> None:
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    assert line(path) == "is a pointer of Git LFS, not the data; run: git lfs pull"
+
+
+def test_no_file_at_all(path: Path) -> None:
+    os.mkfifo(path)
+    assert line(path, InputError) == "is a named pipe, not a file; write the data to a file first"
+    path.unlink()
+    path.symlink_to(path.name)
+    assert line(path, InputError) == "cannot be read (Too many levels of symbolic links)"
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    assert line(path, InputError) == "is a device, not a file; write the data to a file first"
 
 
 @pytest.mark.parametrize(
@@ -163,6 +201,28 @@ def test_dangling_links(path: Path) -> None:
         file["X"] = h5py.ExternalLink("elsewhere.h5", "/X")
         file["y"] = Y
     assert line(path) == f"has no data set 'X' for image 'ecal', it holds 'y'; {CHECK}"
+
+
+def test_a_circle_of_links(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        file["X"] = h5py.SoftLink("/X")
+        file["y"] = Y
+    assert line(path) == "is a damaged HDF5 file (too many links); fetch or write it again"
+
+
+def test_a_virtual_data_set_without_its_source(path: Path) -> None:
+    """HDF5 itself gives zeros for what is not there."""
+    layout = h5py.VirtualLayout(X.shape, "f4")
+    layout[:] = h5py.VirtualSource("source.hdf5", "X", X.shape)
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("X", layout)
+        file["y"] = Y
+    virtual = "'X' is a virtual data set whose source 'source.hdf5'"
+    assert line(path) == f"{virtual} is missing; put it beside this file"
+    write(path.with_name("source.hdf5"), other=X)
+    assert line(path) == f"{virtual} has no data set 'X'; fetch or write it again"
+    write(path.with_name("source.hdf5"), X=X)
+    _read(path, ECAL.layout, truth=True)
 
 
 @pytest.mark.parametrize(

@@ -309,7 +309,7 @@ def test_recognised_without_labels(tmp_path: Path, toy: Detector) -> None:
 def message(*args: Any, error: type[InputError] = InputError, **options: Any) -> str:
     with pytest.raises(error) as caught:
         pidcam.inspect(*args, **options)
-    assert type(caught.value) is error
+    assert isinstance(caught.value, error)
     return str(caught.value)
 
 
@@ -319,6 +319,8 @@ def test_not_recognised(tmp_path: Path, toy: Detector, monkeypatch: pytest.Monke
     fix = "give --detector NAME to see why that one does not"
     assert message(path) == f"{path}: fits no known detector (tried cms-ecal, toy); {fix}"
     assert message(path, detector="toy", error=DataError).startswith(f"{path}: has no data set 'front'")
+    path = crops(tmp_path / "empty.hdf5", X=np.zeros((0, 32, 32, 2)), y=np.zeros(0))
+    assert message(path, error=DataError) == f"{path}: holds no events; leave this file out"
     monkeypatch.setitem(detectors._things, "twin", detectors._things["cms-ecal"])
     path = crops(tmp_path / "a.hdf5")
     assert message(path) == f"{path}: fits several detectors: cms-ecal, twin; choose one with --detector NAME"

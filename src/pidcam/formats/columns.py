@@ -21,6 +21,10 @@ NUMBERS = "numbers"
 TEXT = "text"
 
 
+class MissingColumnError(DataError):
+    """A raw file has no column of the name that the layout asks for."""
+
+
 @dataclass(frozen=True)
 class Column:
     """What a file says about a column without reading it.

@@ -14,7 +14,7 @@ import numpy as np
 
 from pidcam.errors import DataError
 from pidcam.formats.columns import AGAIN, TEXT, Column, Lists, RawFile, Values
-from pidcam.formats.hdf5_file import band, open_file, reason, require_filters
+from pidcam.formats.hdf5_file import band, open_file, reason, require_filters, require_sources
 from pidcam.formats.hdf5_writer import Hdf5Writer
 from pidcam.formats.layout import Layout, Reader, Writer, formats
 from pidcam.formats.reader import EventReader
@@ -110,6 +110,7 @@ class Hdf5File(RawFile):
         if dtype.kind not in "biuf":
             return Column(data.shape[0], shape, holds=_kind(dtype))
         require_filters(data, self.path, key)
+        require_sources(data, self.path, key)
         return Column(data.shape[0], shape, dtype=dtype)
 
     def read(self, keys: Collection[str], start: int, stop: int) -> dict[str, Values]:

@@ -12,14 +12,14 @@ import h5py
 
 from pidcam.errors import DataError, InputError
 from pidcam.formats.columns import AGAIN
-from pidcam.formats.raw import read_head
+from pidcam.formats.raw import other_format, read_head
 
 
 def open_file(path: Path) -> h5py.File:
     """Open for reading. Raises `InputError` or `DataError`."""
-    read_head(path)
+    head = read_head(path)
     if not h5py.is_hdf5(path):
-        raise DataError("is not an HDF5 file", where=path, fix="check that it is the right file, or fetch it again")
+        raise other_format(path, head, "an HDF5 file")
     try:
         # some network file systems cannot lock
         return h5py.File(path, "r", locking="best-effort")
@@ -57,6 +57,22 @@ def require_filters(data: h5py.Dataset, path: Path, key: str) -> None:
         if not h5py.h5z.filter_avail(code):
             what = f"'{key}' is compressed by HDF5 filter {code} ({name.decode() or 'no name'}), which is not installed"
             raise InputError(what, where=path, fix="run: pip install hdf5plugin")
+
+
+def require_sources(data: h5py.Dataset, path: Path, key: str) -> None:
+    """`DataError` if a part of a virtual data set is not there: HDF5 would give zeros for it."""
+    if not data.is_virtual:
+        return
+    for name, inner in dict.fromkeys((s.file_name, s.dset_name) for s in data.virtual_sources()):
+        if name == "." or "%" in name:  # in this file, or a family of files that may grow
+            continue
+        source = next((p for p in (path.parent / name, Path(name)) if p.exists()), None)
+        where = f"'{key}' is a virtual data set whose source '{name}'"
+        if source is None:
+            raise DataError(f"{where} is missing", where=path, fix="put it beside this file")
+        with open_file(source) as file:
+            if inner.lstrip("/") not in file:
+                raise DataError(f"{where} has no data set '{inner}'", where=path, fix=AGAIN)
 
 
 def band(data: h5py.Dataset) -> tuple[int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from pidcam.errors import DataError
-from pidcam.formats.columns import NUMBERS, TEXT, Column, RawFile, element, listed
+from pidcam.formats.columns import NUMBERS, TEXT, Column, MissingColumnError, RawFile, element, listed
 from pidcam.formats.layout import ImageSource, Key, Order
 from pidcam.schema import Image
 
@@ -36,7 +36,8 @@ class Matcher:
         if name is None:
             wanted = " or ".join(f"'{k}'" for k in ((key,) if isinstance(key, str) else key))
             held = listed(self.raw.keys())
-            raise self.error(f"has no {self.raw.noun} {wanted} for {use}, it holds {held}")
+            what = f"has no {self.raw.noun} {wanted} for {use}, it holds {held}"
+            raise MissingColumnError(what, where=self.path, fix=self.fix)
         column = self.raw.column(element(self.raw, name)[0])
         assert column is not None
         if column.rows is None:

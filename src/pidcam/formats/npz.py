@@ -16,7 +16,7 @@ from pidcam.errors import DataError
 from pidcam.formats.columns import AGAIN, NUMBERS, TEXT, Column, RawFile, Values
 from pidcam.formats.layout import Layout, Reader, formats
 from pidcam.formats.memo import remembered
-from pidcam.formats.raw import read_head
+from pidcam.formats.raw import other_format, read_head
 from pidcam.formats.reader import EventReader
 from pidcam.schema import EventSchema
 
@@ -71,8 +71,7 @@ class NpzFile(RawFile):
                 with open(self.path, "rb") as file:
                     return {ONLY: _header(file, None)}
             if not head.startswith(b"PK"):
-                fix = "check that it is the right file, or fetch it again"
-                raise DataError("is neither an NPZ nor an NPY file", where=self.path, fix=fix)
+                raise other_format(self.path, head, "an NPZ or NPY file")
             with zipfile.ZipFile(self.path) as archive:
                 headers = {}
                 for info in archive.infolist():

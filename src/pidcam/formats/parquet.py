@@ -17,7 +17,7 @@ from pidcam.formats.layout import Layout, Reader, Writer, formats
 from pidcam.formats.memo import remembered
 from pidcam.formats.parquet_rows import Cursor
 from pidcam.formats.parquet_writer import ParquetWriter
-from pidcam.formats.raw import read_head
+from pidcam.formats.raw import other_format, read_head
 from pidcam.formats.reader import EventReader
 from pidcam.schema import EventSchema
 
@@ -50,8 +50,7 @@ class ParquetFile(RawFile):
         super().__init__(path)
         head = read_head(path)
         if not head.startswith(b"PAR1"):
-            fix = "check that it is the right file, or fetch it again"
-            raise DataError("is not a Parquet file", where=path, fix=fix)
+            raise other_format(path, head, "a Parquet file")
         self.handle  # noqa: B018, a file that cannot be opened is told now
         self._columns: dict[str, Column] = {}
 

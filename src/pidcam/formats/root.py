@@ -11,7 +11,7 @@ import numpy as np
 from pidcam.errors import DataError, InputError, MissingExtraError, UnknownNameError
 from pidcam.formats.columns import AGAIN, NUMBERS, TEXT, Column, Lists, RawFile, Values, listed
 from pidcam.formats.layout import Layout, Reader, formats
-from pidcam.formats.raw import read_head
+from pidcam.formats.raw import other_format, read_head
 from pidcam.formats.reader import EventReader
 from pidcam.schema import EventSchema
 
@@ -41,9 +41,9 @@ class RootFile(RawFile):
     def __init__(self, path: Path, tree: str | None = None):
         super().__init__(path)
         self._tree = tree
-        if not read_head(path).startswith(b"root"):
-            fix = "check that it is the right file, or fetch it again"
-            raise DataError("is not a ROOT file", where=path, fix=fix)
+        head = read_head(path)
+        if not head.startswith(b"root"):
+            raise other_format(path, head, "a ROOT file")
         self.handle  # noqa: B018, a file that cannot be opened is told now
         self._columns: dict[str, Column | None] = {}
 

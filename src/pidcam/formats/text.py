@@ -14,7 +14,7 @@ from pidcam.errors import DataError
 from pidcam.formats.columns import AGAIN, TEXT, Column, RawFile, Values
 from pidcam.formats.layout import Layout, Reader, TextOptions, Writer, formats
 from pidcam.formats.memo import remembered
-from pidcam.formats.raw import read_head
+from pidcam.formats.raw import known_format, other_format, read_head
 from pidcam.formats.reader import EventReader
 from pidcam.formats.text_lines import EVERY, Lines, find_lines, split
 from pidcam.formats.text_writer import TextWriter
@@ -50,7 +50,9 @@ class TextFile(RawFile):
 
     def __init__(self, path: Path, options: TextOptions, separator: str | None = None):
         super().__init__(path)
-        read_head(path)
+        head = read_head(path)
+        if known_format(head):
+            raise other_format(path, head, "a text file")
         self._options, self._separator = options, separator
         what = ("lines", options, separator)
         self._lines: Lines = remembered(path, what, lambda: find_lines(path, options, separator))

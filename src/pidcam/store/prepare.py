@@ -7,6 +7,7 @@ how often the work was killed and called again.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
@@ -79,7 +80,7 @@ def prepare_store(
 
 def _files(files: Iterable[Path], detector: Detector) -> list[File]:
     """Every raw file once, ordered by what it is: the order they were given in and the place they lie do not matter."""
-    once = {path.resolve(): path.absolute() for path in sorted(map(Path, files), reverse=True)}
+    once = {os.path.realpath(path): path.absolute() for path in sorted(map(Path, files), reverse=True)}
     if not once:
         raise InputError("no raw files were given", fix="give at least one file")
     opened = [_open(path, detector) for path in once.values()]

@@ -15,6 +15,7 @@ from pidcam.detectors.base import Detector, detectors
 from pidcam.errors import InputError, MismatchError
 from pidcam.events import EventBatch
 from pidcam.files import atomic_path, require_absent
+from pidcam.formats.columns import MissingColumnError
 from pidcam.formats.layout import Reader, formats, open_reader, reads_folders
 from pidcam.formats.raw import read_head
 from pidcam.inspection.facts import EventFacts, Inspection, PartFacts, StoreFacts
@@ -114,6 +115,9 @@ def recognise(path: Path) -> Detector:
         raise InputError(what, where=path, fix="choose one with --detector NAME")
     if len({str(fault) for fault in faults}) == 1:  # so the fault is the file's, whatever the detector
         raise faults[0]
+    near = [fault for fault in faults if not isinstance(fault, MissingColumnError)]
+    if len(near) == 1:  # one layout finds all its names in the file: it is meant
+        raise near[0]
     what = f"fits no known detector (tried {', '.join(alike)})"
     raise InputError(what, where=path, fix="give --detector NAME to see why that one does not")
 
