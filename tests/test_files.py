@@ -14,9 +14,42 @@ from pathlib import Path
 import pytest
 
 from pidcam.errors import EXIT_BAD_INPUT, ExistsError, InputError
-from pidcam.files import atomic_path, read_json, require_absent, write_json, write_text, writing
+from pidcam.files import (
+    atomic_path,
+    find_files,
+    read_json,
+    require_absent,
+    short_names,
+    write_json,
+    write_text,
+    writing,
+)
 
 NOBODY = 65534
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (("/d/pions/1.h5", "/d/kaons/1.h5", "/d/kaons/2.h5"), ["pions/1.h5", "kaons/1.h5", "2.h5"]),
+        (("/a/x/1.h5", "/b/x/1.h5", "/b/y/1.h5"), ["a/x/1.h5", "b/x/1.h5", "y/1.h5"]),
+        (("/1.h5", "/a/1.h5"), ["//1.h5", "a/1.h5"]),
+        (("/1.h5", "/1.h5"), ["//1.h5", "//1.h5"]),
+        ((), []),
+    ],
+)
+def test_short_names(paths: tuple[str, ...], names: list[str]) -> None:
+    assert short_names([Path(p) for p in paths]) == names
+
+
+def test_find_files(tmp_path: Path) -> None:
+    for name in ("b.h5", "a.h5", "odd[1].h5"):
+        (tmp_path / name).touch()
+    assert find_files(f"{tmp_path}/?.h5") == [tmp_path / "a.h5", tmp_path / "b.h5"]
+    assert find_files(f"{tmp_path}/odd[1].h5") == [tmp_path / "odd[1].h5"]
+    assert find_files("missing.h5") == [Path("missing.h5")]
+    with pytest.raises(InputError, match=r"^no file matches .*\*\.root; check the path$"):
+        find_files(f"{tmp_path}/*.root")
 
 
 def in_a_child(function: Callable[[], None]) -> str:

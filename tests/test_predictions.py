@@ -40,6 +40,17 @@ def test_parquet_round_trip(tmp_path):
     assert np.array_equal(after.spectators["energy"], before.spectators["energy"])
 
 
+def test_names_keep_their_numbers(tmp_path):
+    """Also where a split has no event of some file or class."""
+    before = predictions(20)
+    before = before.take((before.file == 1) & (before.label != 0))
+    before.save(tmp_path / "p.parquet")
+    after = Predictions.load(tmp_path / "p.parquet")
+    assert after.files == FILES
+    assert np.array_equal(after.file, before.file)
+    assert np.array_equal(after.label, before.label)
+
+
 def test_truth_is_readable_by_name(tmp_path):
     """Anybody's Parquet reader sees class and file names, and null where the truth is unknown."""
     p = predictions(50)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import glob
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -104,6 +106,30 @@ def read_json(path: Path | str) -> Any:
         raise InputError("no such file", where=path) from error
     except ValueError as error:
         raise InputError(f"is not valid JSON ({error})", where=path) from error
+
+
+def find_files(pattern: str) -> list[Path]:
+    """The files that a pattern with `*` stands for, sorted, or the one path itself. `InputError` if there is none."""
+    if not glob.has_magic(pattern) or os.path.exists(pattern):
+        return [Path(pattern)]
+    found = sorted(glob.glob(pattern, recursive=True))
+    if not found:
+        raise InputError(f"no file matches {pattern}", fix="check the path")
+    return [Path(path) for path in found]
+
+
+def short_names(paths: Sequence[Path]) -> list[str]:
+    """Names that tell files apart: `2.h5`, or `pions/1.h5` and `kaons/1.h5` where several are called alike."""
+    parts = [path.absolute().parts for path in paths]
+    depth = [1] * len(paths)
+    while True:
+        names = ["/".join(p[-d:]) for p, d in zip(parts, depth, strict=True)]
+        count = Counter(names)
+        longer = [i for i, name in enumerate(names) if count[name] > 1 and depth[i] < len(parts[i])]
+        if not longer:
+            return names
+        for i in longer:
+            depth[i] += 1
 
 
 def require_absent(path: Path | str, *, fix: str = "choose another --out, or remove it first") -> None:

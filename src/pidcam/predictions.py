@@ -69,7 +69,8 @@ class Predictions:
             **self.columns,
             **self.spectators,
         }
-        about = {"classes": self.classes, "columns": list(self.columns), "spectators": list(self.spectators)}
+        about = {"classes": self.classes, "files": self.files}
+        about |= {"columns": tuple(self.columns), "spectators": tuple(self.spectators)}
         return pa.table(columns).replace_schema_metadata({METADATA: json.dumps(about)})
 
     def save(self, path: Path | str) -> None:
@@ -89,14 +90,19 @@ class Predictions:
         about = json.loads((table.schema.metadata or {}).get(METADATA, b"null"))
         if about is None:
             raise DataError("is a Parquet file but holds no predictions", where=path)
-        label = table["label"].combine_chunks()
-        file = table["file"].combine_chunks()
+        label, file = (table[name].combine_chunks() for name in ("label", "file"))
+        files, classes = about["files"], about["classes"]
+        # Parquet numbers the names as it likes
+        of_file, of_class = (
+            np.array([known.index(name) for name in column.dictionary.to_pylist()] or [-1])
+            for column, known in ((file, files), (label, classes))
+        )
         return cls(
-            classes=tuple(about["classes"]),
-            files=tuple(file.dictionary.to_pylist()),
-            label=label.indices.fill_null(-1).to_numpy().astype(np.int64),
+            classes=tuple(classes),
+            files=tuple(files),
+            label=np.append(of_class, -1)[label.indices.fill_null(-1).to_numpy()].astype(np.int64),
             weight=table["weight"].to_numpy(),
-            file=file.indices.to_numpy(),
+            file=of_file[file.indices.to_numpy()],
             row=table["row"].to_numpy(),
             columns={name: table[name].to_numpy() for name in about["columns"]},
             spectators={name: table[name].to_numpy() for name in about["spectators"]},

@@ -153,6 +153,12 @@ def prepare_command(
             show_default=False,
         ),
     ] = None,
+    test: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--test", help="Test on this file, or on those of a 'PATTERN*' (may be repeated).", show_default=False
+        ),
+    ] = None,
     split_by: Annotated[
         str | None,
         typer.Option(
@@ -216,6 +222,7 @@ def prepare_command(
 ) -> Shown:
     """Mix, split, shuffle and store raw files, sparse; every event is accounted for."""
     from pidcam.cli.show import show_store
+    from pidcam.files import find_files
     from pidcam.verbs.prepare import prepare
 
     options: dict[str, Any] = {
@@ -231,5 +238,6 @@ def prepare_command(
         "reference": reference, "class_weight": class_weight, "steps": step, "storage": storage,
     }  # fmt: skip
     options |= {name: value for name, value in given.items() if value is not None}
-    store = prepare(detector, files or (), out, workers=workers, cluster=cluster, quick=quick, **options)
+    tested = [path for pattern in test or () for path in find_files(pattern)]
+    store = prepare(detector, files or (), out, test=tested, workers=workers, cluster=cluster, quick=quick, **options)
     return {"store": str(store.path), **store.manifest.model_dump(mode="json")}, lambda: show_store(store)

@@ -77,6 +77,10 @@ def evaluate_command(
     ] = None,
     importance: Annotated[bool, typer.Option("--importance", help="Shuffle channels and regions.")] = False,
     saliency: Annotated[bool, typer.Option("--saliency", help="Explain the worst mistakes.")] = False,
+    train_events: Annotated[
+        int | None,
+        typer.Option("--train-events", min=1, help="Score at most so many events of train.", show_default=False),
+    ] = None,
     table: TableFormat = None,
 ) -> Shown:
     """Score every split: predictions, metrics with errors, working points, calibration, figures."""
@@ -86,6 +90,7 @@ def evaluate_command(
 
     variables, shifts = _sorted_out(more or [], by or [], shift or [])
     how: dict[str, Any] = {"by": variables, "shift": shifts, "importance": importance, "saliency": saliency}
+    how["train_events"] = train_events
     if (run / "group.json").exists():
         return _evaluate_group(run, {**how, "data": data, "table": table})
     metrics = evaluate(run, data, **how, table=table)
@@ -160,19 +165,20 @@ def run_command(
     arguments: Annotated[
         list[str] | None, typer.Argument(metavar="[FILES]... [KEY.SUB=VALUE]...", show_default=False)
     ] = None,
+    data: Annotated[Path, typer.Option(help="Folder of simulated raw files.")] = Path("data"),
     stores: Annotated[Path, typer.Option(help="Folder of stores.")] = Path("stores"),
     runs: Annotated[Path, typer.Option(help="Folder of runs.")] = Path("runs"),
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Only this model of the recipe.")] = None,
     quick: Quick = False,
 ) -> Shown:
-    """A recipe in one call: prepare, train, evaluate, report."""
+    """A recipe in one call: raw files, prepare, train, evaluate, report."""
     from pidcam.cli.show import show_recipe
     from pidcam.verbs.run import run
 
     given = arguments or []
     assignments = [a for a in given if "=" in a and not Path(a).exists()]
     files = [a for a in given if a not in assignments]
-    result = run(recipe, files, stores=stores, runs=runs, models=model or (), set=assignments, quick=quick)
+    result = run(recipe, files, data=data, stores=stores, runs=runs, models=model or (), set=assignments, quick=quick)
     return result.as_json(), lambda: show_recipe(result)
 
 

@@ -81,7 +81,7 @@ def known_format(head: bytes) -> str | None:
 
 
 def other_format(path: Path, head: bytes, expected: str) -> DataError:
-    """The error for a file that is not `expected` ("an HDF5 file"); it says what the file is, where that can be seen."""
+    """The error for a file that is not `expected` ("an HDF5 file"); it says what the file is if that can be seen."""
     seen = known_format(head)
     return DataError(f"is not {expected}" + (f" but {seen}" if seen else ""), where=path, fix=RIGHT)
 

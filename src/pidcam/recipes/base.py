@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, model_validator
 
 from pidcam.config import load_yaml, parse
 from pidcam.registry import Registry
@@ -18,16 +20,37 @@ class RecipeModel(Spec):
     config: dict[str, Any] = {}
 
 
+class Simulated(Spec):
+    """Raw files that are simulated first: `n` events of each species, with `parameters` of the detector's simulator."""
+
+    n: Annotated[int, Field(ge=1)]
+    seed: Annotated[int, Field(ge=0)] = 0
+    parameters: dict[str, Any] = {}
+
+
 class Recipe(Spec):
-    """`files` are patterns from the working directory; `reference` is the model that the others are compared with."""
+    """What is learnt from: `files` (patterns from the working directory), or what `simulate` makes.
+
+    `test` are patterns of files that are the test split. `train_events` is how many events of the training split are
+    scored at most. `reference` is the model that the others are compared with.
+    """
 
     name: str
     title: str
     detector: str
-    files: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    simulate: Simulated | None = None
+    test: tuple[str, ...] = ()
     prepare: dict[str, Any] = {}
     models: tuple[RecipeModel, ...]
+    train_events: Annotated[int, Field(ge=1)] | None = None
     reference: str | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Recipe:
+        if self.files and self.simulate is not None:
+            raise ValueError("has both files and simulate; leave one out")
+        return self
 
 
 recipes: Registry[Recipe] = Registry("recipe", "pidcam.recipes")

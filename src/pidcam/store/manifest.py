@@ -23,13 +23,14 @@ LAYOUT = 1
 
 
 class Source(Spec):
-    """A raw file as it was read: `fingerprint` is a hash of its size, beginning and end."""
+    """A raw file as it was read: `fingerprint` is a hash of its size, beginning and end; `test`: all is to test on."""
 
     name: str
     path: str
     rows: int
     bytes: int
     fingerprint: str
+    test: bool = False
 
 
 class Shard(Spec):

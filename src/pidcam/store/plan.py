@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -46,7 +46,14 @@ class Plan:
     Everything kept for the whole sample is one small number per event: memory is about 60 bytes an event at the peak.
     """
 
-    def __init__(self, scans: Sequence[Scan], schema: EventSchema, split: Split, options: PrepareOptions):
+    def __init__(
+        self,
+        scans: Sequence[Scan],
+        schema: EventSchema,
+        split: Split,
+        options: PrepareOptions,
+        test_files: Collection[int] = (),
+    ):
         self.scans, self.split, self.options = scans, split, options
         self.starts = np.concatenate([[0], np.cumsum([len(s.label) for s in scans])])
         self.label = np.concatenate([s.label for s in scans])
@@ -67,7 +74,8 @@ class Plan:
         follows = np.zeros(len(good), bool)
         follows[follower] = True
         group = None if options.split_by is None else self._groups(options.split_by, follower, leader)
-        self.target = split.assign(self.label, good & ~follows, options.seed, self.names, group)
+        apart = np.repeat([s.rows[0] in test_files for s in scans], np.diff(self.starts))
+        self.target = split.assign(self.label, good & ~follows, options.seed, self.names, group, apart)
         if options.keep_duplicates:
             self.target[follower] = self.target[leader]
         self.reason[good & (self.target == OUTSIDE)] = Reason.outside_split

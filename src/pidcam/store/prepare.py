@@ -22,7 +22,7 @@ import pidcam
 from pidcam.claim import WORK, Kind, claimed
 from pidcam.detectors.base import Detector
 from pidcam.errors import DataError, InputError, PidcamError
-from pidcam.files import write_json, writing
+from pidcam.files import short_names, write_json, writing
 from pidcam.formats.layout import open_reader
 from pidcam.formats.raw import fingerprint
 from pidcam.jobs import available_cores, run_jobs, worker_pool
@@ -51,20 +51,23 @@ def prepare_store(
     out: Path,
     options: PrepareOptions,
     *,
+    test: Sequence[Path] = (),
     workers: int | None = None,
     executor: Executor | None = None,
 ) -> Store:
-    """Make the store `out` (or finish it, if an earlier call was stopped) and open it.
+    """Make the store `out` (or finish it, if an earlier call was stopped) and open it; the files `test` are its test
+    split.
 
     `workers` processes (default: as many as the cores and the size of the files make worth while), or an `executor`.
     Raises `ExistsError` if `out` holds something else, `DataError` or `InputError` for bad raw files.
     """
     split = Split.of(options.split, detector.official_split)
+    split = split.with_test_files() if test else split
     detector = adapted(detector, options)
     columns = wanted_columns(detector.schema, split, options)
-    opened = _files(files, detector)
+    opened = _files(files, test, detector)
     # where the files lie does not matter, what is in them does
-    sources = [source.model_dump(exclude={"path"}) for source, _ in opened]
+    sources = [source.model_dump(exclude={"path"}, exclude_defaults=True) for source, _ in opened]
     # what was not said is left out, so that an option that comes later makes no other request
     said = [part.model_dump(mode="json", exclude_defaults=True) for part in (options, detector.schema, detector.layout)]
     text = json.dumps([*said, sources], sort_keys=True)
@@ -78,13 +81,19 @@ def prepare_store(
     return Store(out)
 
 
-def _files(files: Iterable[Path], detector: Detector) -> list[File]:
+def _files(files: Iterable[Path], test: Iterable[Path], detector: Detector) -> list[File]:
     """Every raw file once, ordered by what it is: the order they were given in and the place they lie do not matter."""
-    once = {os.path.realpath(path): path.absolute() for path in sorted(map(Path, files), reverse=True)}
-    if not once:
+    learn, judge = ({os.path.realpath(p): p.absolute() for p in sorted(of, reverse=True)} for of in (files, test))
+    if not learn:
         raise InputError("no raw files were given", fix="give at least one file")
-    opened = [_open(path, detector) for path in once.values()]
-    return sorted(opened, key=lambda file: (file[0].name, file[0].fingerprint, file[0].path))
+    for path in learn.keys() & judge.keys():
+        raise InputError("is given both to learn from and to test on", where=learn[path], fix="leave it out of one")
+    paths = [*learn.values(), *judge.values()]
+    opened = [_open(path, detector) for path in paths]
+    order = sorted(range(len(paths)), key=lambda i: (paths[i].name, opened[i][0].fingerprint, paths[i]))
+    names = short_names(paths)
+    roles = [i >= len(learn) for i in range(len(paths))]
+    return [(opened[i][0].model_copy(update={"name": names[i], "test": roles[i]}), opened[i][1]) for i in order]
 
 
 def _open(path: Path, detector: Detector) -> File:
@@ -110,7 +119,7 @@ def _prepare(
     storage = choose_storage([Path(source.path) for source, _ in files], detector.layout, schema)
     pieces = _pieces(detector, files, work, options, storage, columns)
     scans: list[Scan] = run(scan, pieces, description="reading", size=lambda piece: piece.rows)
-    plan = Plan(scans, schema, split, options)
+    plan = Plan(scans, schema, split, options, {i for i, (source, _) in enumerate(files) if source.test})
     plan.require_classes()
 
     gathers = {

@@ -12,13 +12,15 @@ from pidcam.schema import Spec
 from pidcam.store.groups import NOBODY, OUTSIDE, assign_groups
 from pidcam.store.shuffle import permutation
 
+TEST = "test"
+
 MIN_FOLDS = 3
 """One fold to test on, one to validate on, at least one to train on."""
 
 
 class Split(Spec):
     """How events are split: by `fractions` (stratified by class, drawn by the seed), published `ranges` per class, or
-    `folds`, which are equal fractions."""
+    `folds`, which are equal fractions. Names beyond the fractions are splits of files of their own."""
 
     method: Literal["fractions", "official", "folds"]
     names: tuple[str, ...]
@@ -37,7 +39,15 @@ class Split(Spec):
             return f"official ({', '.join(ranges)})"
         if self.method == "folds":
             return f"{len(self.names)} folds stratified"
-        return "/".join(f"{f:g}" for f in self.fractions) + " stratified"
+        apart = ", test in files of its own" if len(self.names) > len(self.fractions) else ""
+        return "/".join(f"{f:g}" for f in self.fractions) + f" stratified{apart}"
+
+    def with_test_files(self) -> Split:
+        """Two fractions for train and valid, the test split being files of its own. `ConfigError` for other splits."""
+        if self.method != "fractions" or len(self.fractions) != 2:
+            what = "the files of --test are the test split, so that --split has to give two fractions"
+            raise ConfigError(what, where="--split", fix="for example 0.9/0.1 (train/valid)")
+        return self.model_copy(update={"names": ("train", "valid", TEST)})
 
     @classmethod
     def of(cls, text: str, official: Mapping[str, tuple[int, int]] | None = None) -> Split:
@@ -83,16 +93,22 @@ class Split(Spec):
         seed: int,
         names: Mapping[int, str],
         group: np.ndarray | None = None,
+        apart: np.ndarray | None = None,
     ) -> np.ndarray:
         """(n,) int8 index into `names` of the split for every raw event in file order, `OUTSIDE` where it is in none.
 
         `names` gives the class of every label that occurs. `good` marks the events that may be used; official ranges
-        count all raw events of a class, so dropping one moves no other. Events of one `group` (n,) stay together.
-        Raises `DataError` if a class is too short for its official range or lies in too few groups.
+        count all raw events of a class, so dropping one moves no other. Events of one `group` (n,) stay together,
+        those marked in `apart` (n,) are the test split. Raises `DataError` if a class is too short for its official
+        range or lies in too few groups.
         """
+        if apart is not None and apart.any():
+            result = self.assign(label, good & ~apart, seed, names, group)
+            result[good & apart] = self.names.index(TEST)
+            return result
         if group is not None:
             used = np.where(good, group, NOBODY)
-            return assign_groups(label, used, np.array(self.fractions), seed, self.names, names)
+            return assign_groups(label, used, np.array(self.fractions), seed, self.names[: len(self.fractions)], names)
         result = np.full(len(label), OUTSIDE, np.int8)
         for number, name in names.items():
             mine = np.flatnonzero(label == number)
@@ -118,5 +134,5 @@ class Split(Spec):
     def _assign_fractions(self, result: np.ndarray, mine: np.ndarray, seed: int, name: str) -> None:
         order = permutation(len(mine), "split", seed, name)
         edges = np.round(np.cumsum((0, *self.fractions)) * len(mine)).astype(int)
-        for index in range(len(self.names)):
+        for index in range(len(self.fractions)):
             result[mine[order[edges[index] : edges[index + 1]]]] = index

@@ -59,13 +59,15 @@ def evaluate(
     shift: Sequence[str] = (),
     importance: bool = False,
     saliency: bool = False,
+    train_events: int | None = None,
     table: str | None = None,
 ) -> dict[str, Any]:
     """Score every split of the run's own store, or of another store `data`; returns the content of metrics.json.
 
     by: variables to bin everything in, `energy` or with edges `energy:0,10,50` (see `evaluation.variables`); shift:
     changes of the detector such as `scale=1.02` (see `evaluation.shifts`); importance: shuffle parts of the input;
-    saliency: integrated gradients of the worst mistakes; table: `tex` or `csv` tables beside the figures.
+    saliency: integrated gradients of the worst mistakes; train_events: at most so many events of the training split are
+    scored, to save time; table: `tex` or `csv` tables beside the figures.
 
     Writes `metrics.json` (docs/metrics.md), `predictions/`, `figures/`, `tables/` and `temperature.json` into the run,
     for another store into the run's folder `evaluations/<store name>/`, where thresholds and temperature are those of
@@ -83,7 +85,7 @@ def evaluate(
     request = Request.of(store.schema, by, shift, importance, saliency)
     form = check_format(table) if table else None
     gaps = Gaps()
-    scored = _score(run, store, out, tuple(request.by))
+    scored = _score(run, store, out, tuple(request.by), train_events)
     splits, metrics = _judge(run, scored, gaps)
     names = run.task.sections
     judged = Judged(run.task, splits)
@@ -105,15 +107,17 @@ def evaluate(
     return metrics
 
 
-def _score(run: Run, store: Store, out: Path, by: tuple[str, ...]) -> dict[str, Predictions]:
-    splits = [s for s in store.splits if store.manifest.events(s)]
+def _score(run: Run, store: Store, out: Path, by: tuple[str, ...], train_events: int | None) -> dict[str, Predictions]:
+    events = {s: store.manifest.events(s) for s in store.splits if store.manifest.events(s)}
+    if train_events is not None and "train" in events:
+        events["train"] = min(train_events, events["train"])
     scored = {}
-    with progress("evaluating", sum(store.manifest.events(s) for s in splits)) as bar:
-        for split in splits:
+    with progress("evaluating", sum(events.values())) as bar:
+        for split, n in events.items():
             bar.note(split)
-            scored[split] = score_split(run, store, split, by=by)
+            scored[split] = score_split(run, store, split, by=by, limit=n)
             scored[split].save(out / "predictions" / f"{split}.parquet")
-            bar.advance(store.manifest.events(split))
+            bar.advance(n)
     return scored
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from pidcam.deploy.tables import table_writer
 from pidcam.errors import InputError
 from pidcam.events import EventBatch
-from pidcam.files import require_absent
+from pidcam.files import require_absent, short_names
 from pidcam.formats.checks import check_events
 from pidcam.formats.layout import open_reader, reads_folders
 from pidcam.predictions import Predictions
@@ -167,7 +167,7 @@ def _relabelled(batch, table):  # type: ignore[no-untyped-def]
 
 def _from_files(run: Run, paths: list[Path], drop_bad: bool) -> Iterator[int | _Part]:
     schema, layout = run.schema, run.raw_layout
-    names = tuple(p.name for p in paths)
+    names = tuple(short_names(paths))
     readers = [open_reader(p, layout, schema, truth=False) for p in paths]
     yield sum(len(r) for r in readers)
     table = np.append(run.task.selection.table(schema), -1)

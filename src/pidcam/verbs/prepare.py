@@ -18,12 +18,16 @@ from pidcam.store.store import Store
 
 QUICK_LIMIT = 500
 
+WITH_TEST_FILES = "0.9/0.1"
+"""Train and valid, where the test split is files of its own."""
+
 
 def prepare(
     detector: Detector | Path | str,
     files: Sequence[Path | str] = (),
     out: Path | str | None = None,
     *,
+    test: Sequence[Path | str] = (),
     workers: int | None = None,
     cluster: str | None = None,
     quick: bool = False,
@@ -32,21 +36,22 @@ def prepare(
     """Mix, split and store the raw `files` of `detector` in the folder `out`; returns the opened store.
 
     `detector` is a name or the path of a card, which may name its files itself; `out` defaults to `stores/<its name>`.
-    `options` are those of `PrepareOptions`. The order of the files does not matter. Called again it finishes what was
-    stopped, or opens what is there. The work is done by `workers` processes, or by those of the Dask scheduler at
-    `cluster` (`tcp://host:port`), which must see the same files; the store is the same bit for bit. `quick` keeps at
-    most 500 events per class.
+    The files `test` are the test split, and `files` are split into train and valid (0.9/0.1); without them all splits
+    are drawn from `files`. `options` are those of `PrepareOptions`. The order of the files does not matter. Called
+    again it finishes what was stopped, or opens what is there. The work is done by `workers` processes, or by those of
+    the Dask scheduler at `cluster` (`tcp://host:port`), which must see the same files; the store is the same bit for
+    bit. `quick` keeps at most 500 events per class.
     """
     if quick:
         options.setdefault("limit", QUICK_LIMIT)
     found = find_detector(detector)
-    options.setdefault("split", found.split)
+    options.setdefault("split", WITH_TEST_FILES if test else found.split)
     parsed = parse(PrepareOptions, options, where="prepare")
     out = Path("stores") / found.name if out is None else Path(out)
     if (out / NAME).exists():
         say(f"{out}: looking whether the store that is there is the one asked for")
-    files = raw_files(detector, files)
+    files, test = raw_files(detector, files), [Path(path) for path in test]
     if cluster is None:
-        return prepare_store(found, files, out, parsed, workers=workers)
+        return prepare_store(found, files, out, parsed, test=test, workers=workers)
     with on_cluster(cluster) as executor:
-        return prepare_store(found, files, out, parsed, executor=executor)
+        return prepare_store(found, files, out, parsed, test=test, executor=executor)

@@ -10,14 +10,16 @@ from typing import Any
 from pidcam.analysis import AucComparison
 from pidcam.config import merge
 from pidcam.errors import InputError
+from pidcam.files import find_files
 from pidcam.progress import say
 from pidcam.recipes.base import Recipe, load_recipe, recipes
 from pidcam.store.store import Store
 from pidcam.training.run import Run
 from pidcam.verbs.compare import compare
 from pidcam.verbs.evaluate import evaluate
-from pidcam.verbs.prepare import prepare
+from pidcam.verbs.prepare import QUICK_LIMIT, prepare
 from pidcam.verbs.report import report
+from pidcam.verbs.simulate import simulate
 from pidcam.verbs.train import train
 
 
@@ -49,41 +51,61 @@ def run(
     recipe: str | Path,
     files: Sequence[Path | str] = (),
     *,
+    data: Path | str = "data",
     stores: Path | str = "stores",
     runs: Path | str = "runs",
     models: Sequence[str] = (),
     set: Sequence[str] = (),
     quick: bool = False,
 ) -> RecipeResult:
-    """Prepare, train, evaluate and report what `recipe` (a name, or a YAML file) says.
+    """Simulate or find raw files, prepare, train, evaluate and report what `recipe` (a name, or a YAML file) says.
 
-    `files` replace the recipe's raw files; `models` picks some of its models; `set` are `key.sub=value` for all.
-    What is finished already is taken as it is, what was stopped goes on; nothing is overwritten.
+    `files` replace the recipe's samples, to learn from and to test on; `models` picks some of its models; `set` are
+    `key.sub=value` for all. Simulated files go into the folder `data`. What is finished already is taken as it is, what
+    was stopped goes on; nothing is overwritten.
     """
     said = load_recipe(Path(recipe)) if str(recipe).endswith((".yaml", ".yml")) else recipes[str(recipe)]
     chosen = [m for m in said.models if not models or m.name in models]
     if missing := [m for m in models if m not in {x.name for x in said.models}]:
         known = ", ".join(m.name for m in said.models)
         raise InputError(f"recipe '{said.name}' has no model '{missing[0]}'", fix=f"it has: {known}")
-    suffix = "-quick" if quick else ""
-    store = prepare(
-        said.detector, files or _find(said), Path(stores) / f"{said.name}{suffix}", quick=quick, **said.prepare
-    )
+    name = f"{said.name}-quick" if quick else said.name
+    learn, judge = (list(files), []) if files else _samples(said, Path(data) / name, quick)
+    store = prepare(said.detector, learn, Path(stores) / name, test=judge, quick=quick, **said.prepare)
     done, metrics = [], {}
     for model in chosen:
         config = merge({"model": {"name": model.name}}, model.config)
-        out = Path(runs) / f"{said.name}-{model.name}{suffix}"
+        out = Path(runs) / f"{said.name}-{model.name}{'-quick' if quick else ''}"
         fitted = train(store.path, out, config=config, set=set, quick=quick)
-        metrics[model.name] = fitted.metrics if (out / "metrics.json").exists() else evaluate(fitted)
+        evaluated = (out / "metrics.json").exists()
+        metrics[model.name] = fitted.metrics if evaluated else evaluate(fitted, train_events=said.train_events)
         done.append(fitted)
     paths = {m.name: r.path for m, r in zip(chosen, done, strict=True)}
     comparisons = _against_reference(paths, said.reference)
     page = report(
         [r.path for r in done],
-        out=Path(runs) / f"{said.name}{suffix}.html",
+        out=Path(runs) / f"{name}.html",
         reference=paths[said.reference].resolve().name if said.reference in paths else None,
     )
     return RecipeResult(said, store, done, metrics, comparisons, page)
+
+
+def _samples(said: Recipe, out: Path, quick: bool) -> tuple[list[Path], list[Path]]:
+    """Raw files to learn from and to test on, as the recipe says; what it simulates is made in the folder `out`."""
+    judge = _find(said, said.test)
+    if said.simulate is None:
+        return _find(said, said.files), judge
+    n = min(said.simulate.n, QUICK_LIMIT) if quick else said.simulate.n
+    made = simulate(said.detector, n, out, seed=said.simulate.seed, **said.simulate.parameters)
+    return made.files, judge
+
+
+def _find(said: Recipe, patterns: Sequence[str]) -> list[Path]:
+    try:
+        return [path for pattern in patterns for path in find_files(pattern)]
+    except InputError as error:
+        fix = f"give raw files (pidcam run {said.name} FILES...) or fetch them (pidcam download {said.detector})"
+        raise InputError(error.what, where=f"recipe '{said.name}'", fix=fix) from error
 
 
 def _against_reference(paths: dict[str, Path], reference: str | None) -> dict[str, AucComparison]:
@@ -97,14 +119,3 @@ def _against_reference(paths: dict[str, Path], reference: str | None) -> dict[st
         return {}
     models = {path.resolve().name: name for name, path in paths.items()}
     return {models[row.name]: row.paired.auc for row in result.rows if row.paired and row.paired.auc}
-
-
-def _find(recipe: Recipe) -> list[Path]:
-    found = [path for pattern in recipe.files for path in sorted(Path().glob(pattern))]
-    if not found:
-        raise InputError(
-            f"no file matches {', '.join(recipe.files)}",
-            where=f"recipe '{recipe.name}'",
-            fix=f"give raw files (pidcam run {recipe.name} FILES...) or fetch them (pidcam download {recipe.detector})",
-        )
-    return found
