@@ -23,7 +23,17 @@ def test_links_and_pictures_exist(page):
 
 
 def test_no_placeholder_is_left():
-    assert "<!--" not in (ROOT / "README.md").read_text(encoding="utf-8")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "<!--" not in text
+    assert "@@" not in text
+
+
+def test_every_detector_is_named():
+    import pidcam
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for row in pidcam.list("detectors"):
+        assert f"| [`{row['name']}`](docs/detectors/{row['name']}.md) |" in text
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])

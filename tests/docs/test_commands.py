@@ -24,7 +24,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples" / "data"
 EVENTS = 60
 """Of each class in the example files that the pages see."""
 
-RUN = [page for page in PAGES if page.has("bash", "python")]
+RUN = [page for page in (*PAGES, README) if page.has("bash", "python")]
 
 # one worker runs them all, for they share what they begin with
 pytestmark = pytest.mark.xdist_group("docs")

@@ -77,19 +77,18 @@ def show_training(run: Run) -> None:
 
 
 def show_metrics(metrics: Mapping[str, Mapping[str, Any]], seconds: Mapping[str, float | None]) -> None:
-    """One row per model: every metric that has an error, per split, and the time of the fit."""
+    """One row per model and split: events, every metric that has an error, and the time of the fit."""
     metrics = {model: split_metrics(of) for model, of in metrics.items()}
-    splits = list(dict.fromkeys(split for of in metrics.values() for split in of))
     first = next(iter(next(iter(metrics.values())).values()))
     names = [n for n in first if f"{n}_error" in first] or list(scalar_metrics(first))
     rows: list[list[Any]] = []
     for model, of in metrics.items():
-        values = [of.get(split, {}) for _ in names for split in splits]
-        keys = [name for name in names for _ in splits]
-        cells = [with_error(v.get(k), v.get(f"{k}_error")) for v, k in zip(values, keys, strict=True)]
-        rows.append([model, *cells, *([duration(seconds.get(model))] if seconds else [])])
-    heads = [f"{split} {name.upper() if name == 'auc' else name}" for name in names for split in splits]
-    show_table(["model", *heads, *(["fit time"] if seconds else [])], rows)
+        for number, (split, values) in enumerate(of.items()):
+            cells = [with_error(values.get(name), values.get(f"{name}_error")) for name in names]
+            told = (model, duration(seconds.get(model))) if number == 0 else ("", "")
+            rows.append([told[0], split, values.get("n"), *cells, told[1]])
+    heads = [name.upper() if name == "auc" else name for name in names]
+    show_table(["model", "split", "events", *heads, "fit time"], rows)
 
 
 def show_predicted(result: Predicted) -> None:
