@@ -1,14 +1,13 @@
 """The table and the picture of the README, from the runs of the demo: `make demo` first.
 
 python benchmarks/demo.py [--recipe egamma] trains nothing that is there already. It writes the table into README.md,
-in place of the one that is there, and the picture docs/images/demo.png. The last line is one JSON object.
+in place of what is there, and the picture docs/images/demo.png. The last line is one JSON object.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,8 @@ from pidcam.store.store import Store
 from pidcam.verbs.run import RecipeResult
 
 ROOT = Path(__file__).parents[1]
+PICTURE = "docs/images/demo.png"
+BEFORE, AFTER = "a page that opens offline.\n", "Or step by step:\n"
 HEAD = "| model | accuracy, train | accuracy, test | AUC, train | AUC, test | fit time |"
 
 
@@ -33,12 +34,8 @@ def main() -> None:
     result = pidcam.run(parser.parse_args().recipe)
     table = markdown(result)
     print(table)
-    readme = ROOT / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    new, count = re.subn(re.escape(HEAD) + r"\n(\|.*\n)+", lambda _: table, text)
-    assert count == 1, "README.md has no table of the demo"
-    readme.write_text(new, encoding="utf-8")
-    draw(result, ROOT / "docs" / "images" / "demo.png")
+    write_readme(table)
+    draw(result, ROOT / PICTURE)
     shown = ("accuracy", "accuracy_error", "auc", "auc_error")
     models = {
         name: {split: {k: of[split][k] for k in shown} for split in ("train", "valid", "test")}
@@ -47,8 +44,19 @@ def main() -> None:
     print(json.dumps({"benchmark": "demo", "models": models, "fit_seconds": result.as_json()["fit_seconds"]}))
 
 
+def write_readme(table: str) -> None:
+    """Table and picture stand between the paragraph about the demo and the single steps."""
+    path = ROOT / "README.md"
+    before, first, rest = path.read_text(encoding="utf-8").partition(BEFORE)
+    _, after, end = rest.partition(AFTER)
+    assert first, "README.md has no paragraph about the demo"
+    assert after, "README.md has no single steps"
+    shown = f"{table}\n![Mean images of photons and electrons, and the ROC curves of the models]({PICTURE})\n"
+    path.write_text(f"{before}{first}\n{shown}\n{after}{end}", encoding="utf-8")
+
+
 def markdown(result: RecipeResult) -> str:
-    """The table, with HEAD on top."""
+    """One row per model."""
     lines = [HEAD, "| --- | --- | --- | --- | --- | --- |"]
     for run, (name, of) in zip(result.runs, result.metrics.items(), strict=True):
         cells = [with_error(of[s][k], of[s][f"{k}_error"], 3) for k in ("accuracy", "auc") for s in ("train", "test")]

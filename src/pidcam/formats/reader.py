@@ -23,6 +23,9 @@ from pidcam.schema import EventSchema, Image
 READ_BYTES = 64 << 20
 """Bytes in memory that are cheap to hold at once."""
 
+AROUND = 256
+"""Bytes that an event takes beside what is read of it: label, weight, row, and what becomes of it."""
+
 
 class EventReader:
     """Rows of one raw file: images (n, channels, *shape) float32 or hits; features, targets (n,) float64; label int16.
@@ -84,7 +87,7 @@ class EventReader:
     def _choose_step(self) -> int:
         dense = sum(4 * math.prod(image.dense_shape) for image, _ in self._sources.images)
         hits = sum(8 * len(keys.all) for keys in self._hits.values()) * self._rows.hits_per_event
-        event = int(dense + hits) or 8 * len(self._columns)
+        event = int(dense + hits) + 8 * len(self._columns) + AROUND
         chunk = 1 if self._rows.table else self._raw.chunk
         return min(max(READ_BYTES // (chunk * event), 1) * chunk, len(self._rows))
 
