@@ -60,9 +60,9 @@ def run(
 ) -> RecipeResult:
     """Simulate or find raw files, prepare, train, evaluate and report what `recipe` (a name, or a YAML file) says.
 
-    `files` replace the recipe's samples, to learn from and to test on; `models` picks some of its models; `set` are
-    `key.sub=value` for all. Simulated files go into the folder `data`. What is finished already is taken as it is, what
-    was stopped goes on; nothing is overwritten.
+    `files` replace the recipe's samples, to learn from and to test on (then in the detector's split); `models` picks
+    some of its models; `set` are `key.sub=value` for all. Simulated files go into the folder `data`. What is finished
+    already is taken as it is, what was stopped goes on; nothing is overwritten.
     """
     said = load_recipe(Path(recipe)) if str(recipe).endswith((".yaml", ".yml")) else recipes[str(recipe)]
     chosen = [m for m in said.models if not models or m.name in models]
@@ -71,7 +71,10 @@ def run(
         raise InputError(f"recipe '{said.name}' has no model '{missing[0]}'", fix=f"it has: {known}")
     name = f"{said.name}-quick" if quick else said.name
     learn, judge = (list(files), []) if files else _samples(said, Path(data) / name, quick)
-    store = prepare(said.detector, learn, Path(stores) / name, test=judge, quick=quick, **said.prepare)
+    options = dict(said.prepare)
+    if said.test and not judge:
+        options.pop("split", None)  # it was made for a test sample of its own
+    store = prepare(said.detector, learn, Path(stores) / name, test=judge, quick=quick, **options)
     done, metrics = [], {}
     for model in chosen:
         config = merge({"model": {"name": model.name}}, model.config)
