@@ -50,8 +50,8 @@ def prepare(
     out = Path("stores") / found.name if out is None else Path(out)
     if (out / NAME).exists():
         say(f"{out}: looking whether the store that is there is the one asked for")
-    files, test = raw_files(detector, files), [Path(path) for path in test]
+    learn, judge = raw_files(detector, files), [Path(path) for path in test]
     if cluster is None:
-        return prepare_store(found, files, out, parsed, test=test, workers=workers)
+        return prepare_store(found, learn, out, parsed, test=judge, workers=workers)
     with on_cluster(cluster) as executor:
-        return prepare_store(found, files, out, parsed, test=test, executor=executor)
+        return prepare_store(found, learn, out, parsed, test=judge, executor=executor)

@@ -70,7 +70,8 @@ def run(
         known = ", ".join(m.name for m in said.models)
         raise InputError(f"recipe '{said.name}' has no model '{missing[0]}'", fix=f"it has: {known}")
     name = f"{said.name}-quick" if quick else said.name
-    learn, judge = (list(files), []) if files else _samples(said, Path(data) / name, quick)
+    given = [Path(file) for file in files]
+    learn, judge = (given, []) if files else _samples(said, Path(data) / name, quick)
     options = dict(said.prepare)
     if said.test and not judge:
         options.pop("split", None)  # it was made for a test sample of its own
