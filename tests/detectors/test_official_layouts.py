@@ -14,6 +14,7 @@ import pytest
 
 from pidcam.detectors.base import Detector, detectors
 from pidcam.detectors.clic_lcd import FEATURES
+from pidcam.detectors.next_tpc import TRUTH
 from pidcam.errors import DataError
 from pidcam.formats.layout import formats, open_reader, open_writer
 from pidcam.store.plan import PrepareOptions
@@ -141,11 +142,14 @@ def next_tpc(folder: Path, rng: np.random.Generator) -> list[Event]:
             file["x"], file["y"], file["z"] = centre.T.astype("f4")
             file["energy"], file["offsets"] = energy.astype("f4"), offsets
             file["is_bb"] = np.full(20, bool(is_bb))
+            truth = {column: rng.random(20) for column in TRUTH}
+            for column, values in truth.items():
+                file[column] = values
         for i in range(20):
             track = np.zeros(detector.schema.images[0].dense_shape)
             mine = slice(offsets[i], offsets[i + 1])
             np.add.at(track[0], tuple(index[mine].T), energy[mine])
-            events.append((name, {"track": track}))
+            events.append((name, {"track": track, **{column: values[i] for column, values in truth.items()}}))
     return events
 
 

