@@ -25,7 +25,7 @@ SHELLS = 0.0032
 """MeV: what the bound shells add to the variance of soft collisions, per xi (P. Shulek et al., Sov. J. Nucl. Phys. 4
 (1967) 400, has 0.0064 for fast particles). Tuned on half of a Geant4 sample to the width of its spectra."""
 
-FOLLOWED = 8
+FOLLOWED = 5
 """Of the thousands of delta rays of a monopole so many are followed, each standing for its share."""
 
 WORK = 3.65e-6
