@@ -3,9 +3,9 @@
     python benchmarks/realism_next_tpc.py FOLDER [--half 1] [--events 2500]
 
 FOLDER holds `electron.npz` and `bb0nu.npz` with `x`, `y`, `z` mm (centres of 1 mm voxels), `energy` MeV and `offsets`,
-in xenon of 0.0874 g/cm^3 and a cube of 128 cm, without radiation of electrons below 1 MeV and without fluorescence, which
-are switched off here too. The constants were tuned on the first half of the events (half 0); half 1 is quoted. A row
-agrees within the larger of 5 % and two standard errors. Prints tables in Markdown, then JSON.
+in xenon of 0.0874 g/cm^3 and a cube of 128 cm, without radiation of electrons below 1 MeV and without fluorescence,
+which are switched off here too. The constants were tuned on the first half of the events (half 0); half 1 is quoted. A
+row agrees within the larger of 5 % and two standard errors. Prints tables in Markdown, then JSON.
 """
 
 from __future__ import annotations
