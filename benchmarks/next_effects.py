@@ -5,7 +5,7 @@
 For every setting `--events` tracks of either species are simulated, and one fixed classifier is trained on the even
 events and judged on the odd ones: LightGBM with 200 trees of 15 leaves on the shapes of `track_shape.py` (NEXT's graph
 of voxels, its two ends with blobs of 12 mm in 2 mm voxels and of 18 mm in coarse ones). Prints accuracies beside the
-published ones, the steps, and the background accepted at the published signal efficiencies; the last line is JSON.
+published ones, the steps, and the background accepted at the published signal efficiencies (published); the last line is JSON.
 """
 
 from __future__ import annotations
@@ -81,10 +81,8 @@ def main() -> None:
         right = float(((score > 0.5) == truth).mean())
         accuracy[name] = (100 * right, 100 * float(np.sqrt(right * (1 - right) / len(truth))))
         published = f"{SETTINGS[name][0]:.1f}" if name in SETTINGS else "-"
-        spent = time.perf_counter() - begin
-        print(
-            f"| {name} | {accuracy[name][0]:.2f} +- {accuracy[name][1]:.2f} | {published} | {spent:.0f} |", flush=True
-        )
+        value, error = accuracy[name]
+        print(f"| {name} | {value:.2f} +- {error:.2f} | {published} | {time.perf_counter() - begin:.0f} |", flush=True)
         if name in EFFICIENCY:
             cut = np.quantile(score[truth == 1], 1 - EFFICIENCY[name][0] / 100)
             passed = float((score[truth == 0] > cut).mean())
@@ -97,9 +95,7 @@ def main() -> None:
         print(f"{first} -> {second}: {step:.2f} +- {error:.2f} points, {step / error:.1f} sigma")
     for name, (signal, background) in EFFICIENCY.items():
         value, error = accepted[name]
-        print(
-            f"{name}: {value:.1f} +- {error:.1f} % of the background at {signal} % of the signal; published {background} %"
-        )
+        print(f"{name}: at {signal} % of the signal {value:.1f} +- {error:.1f} % of the background ({background} %)")
     print(json.dumps({"accuracy": accuracy, "steps": steps, "background_accepted": accepted}))
 
 
