@@ -5,7 +5,8 @@
 For every setting `--events` tracks of either species are simulated, and one fixed classifier is trained on the even
 events and judged on the odd ones: LightGBM with 200 trees of 15 leaves on the shapes of `track_shape.py` (NEXT's graph
 of voxels, its two ends with blobs of 12 mm in 2 mm voxels and of 18 mm in coarse ones). Prints accuracies beside the
-published ones, the steps, and the background accepted at the published signal efficiencies (published); the last line is JSON.
+published ones, the steps, and the background accepted at the published signal efficiencies; the last line
+is JSON.
 """
 
 from __future__ import annotations

@@ -228,6 +228,31 @@ def simulate_tracks(
 
 
 @compiled
+def deposit_tracks(
+    rng: np.random.Generator,
+    particle: Charged,
+    electrons: ElectronTable,
+    volume: Volume,
+    sensor: Sensor,
+    heap: Heap,
+    momentum: Floats,
+    direction: Floats,
+    entry: Floats,
+    pixels: Floats,
+    energy: Floats,
+) -> None:
+    """The same before digitisation: `pixels` (n, SIDE, SIDE) and `energy` (n,), MeV."""
+    for event in range(len(momentum)):
+        towards = (direction[event, 0], direction[event, 1], direction[event, 2])
+        x, y = entry[event, 0] * sensor.pitch_u, entry[event, 1] * sensor.pitch_v
+        heap.used[:] = 0
+        follow_track(rng, particle, electrons, volume, heap, momentum[event], x, y, towards)
+        follow_secondaries(rng, electrons, volume, heap)
+        collect(sensor, heap, pixels[event])
+        energy[event] = heap.deposits[: heap.used[1], 6].sum()
+
+
+@compiled
 def simulate_background(
     rng: np.random.Generator,
     electrons: ElectronTable,

@@ -12,7 +12,14 @@ from pidcam.simulation.constants import ELECTRON_MASS
 from pidcam.simulation.electron_tables import ElectronTable, electron_table
 from pidcam.simulation.electron_transport import Volume, new_heap
 from pidcam.simulation.matter import SILICON
-from pidcam.simulation.silicon_pixels import Charged, Sensor, simulate_background, simulate_tracks
+from pidcam.simulation.silicon_pixels import (
+    SIDE,
+    Charged,
+    Sensor,
+    deposit_tracks,
+    simulate_background,
+    simulate_tracks,
+)
 from pidcam.simulation.silicon_species import charged, monopole
 from pidcam.simulators.base import (
     Generator,
@@ -96,7 +103,7 @@ def simulate_hits(parameters: Belle2Pxd, species: str, n: int, rng: Generator) -
     """Windows of n events around their highest pixels; there may be events of which no pixel is above threshold."""
     p = parameters
     thickness = p.thickness * 1e-3
-    volume = Volume((-1.0, -1.0, 0.0), (1.0, 1.0, thickness), 0.005, p.delta_rays_from * 1e-3, 0.002)
+    volume = _volume(p)
     shift = float(np.tan(np.radians(p.lorentz_angle)))
     sensors = tuple(
         Sensor(PITCH_U, v, thickness, p.diffusion * 1e-3, shift, p.gain, p.noise, p.threshold, CEILING) for v in PITCH_V
@@ -128,6 +135,24 @@ def simulate_hits(parameters: Belle2Pxd, species: str, n: int, rng: Generator) -
         rng, particle, _electrons(), volume, sensors, new_heap(), momentum, direction, entry, which, window, energy
     )
     return Hits(window, energy)
+
+
+def true_deposits(
+    parameters: Belle2Pxd, species: str, momentum: np.ndarray, direction: np.ndarray, sensor: Sensor, rng: Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Energy (n,) in keV of tracks of given `momentum` (n,) MeV and `direction` (n, 3), and what their pixels hold, (n,
+    289): before noise, threshold and saturation."""
+    volume = _volume(parameters)
+    energy, pixels = np.zeros(len(momentum)), np.zeros((len(momentum), SIDE, SIDE))
+    particle = _particle(species, parameters.monopole_charge)
+    entry = rng.random((len(momentum), 2))
+    deposit_tracks(rng, particle, _electrons(), volume, sensor, new_heap(), momentum, direction, entry, pixels, energy)
+    return energy * 1e3, pixels.reshape(len(pixels), -1) * 1e3
+
+
+def _volume(parameters: Belle2Pxd) -> Volume:
+    high = (1.0, 1.0, parameters.thickness * 1e-3)
+    return Volume((-1.0, -1.0, 0.0), high, 0.005, parameters.delta_rays_from * 1e-3, 0.002)
 
 
 def _direction(cosine: np.ndarray, phi: np.ndarray) -> np.ndarray:
