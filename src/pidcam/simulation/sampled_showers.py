@@ -1,0 +1,124 @@
+"""Electromagnetic and hadronic showers and single tracks in a sampling calorimeter: the particles that cross its
+sensitive layers, each a spot of energy somewhere in a layer.
+
+Electromagnetic: the profiles of `em_shower`. Hadronic: one gamma distribution in interaction lengths from the
+first interaction, with the parameters of CMSSW's HDShower, and a fluctuating electromagnetic part.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from pidcam.compiled import compiled
+from pidcam.simulation.em_shower import draw_profile, draw_radius, log_profile_sampling, radial_sampling, shower_age
+
+MEV = 1e-3
+
+ALBEDO_RADIUS, ALBEDO_DEPTH = 2.0, 3.0
+"""Radius in R_M of what travels backwards, and how many X0 before the shower it is seen."""
+KNOCK_ON = 0.1
+"""Probability of an energy transfer of more than 10 xi, which is xi / 10 xi (Rutherford)."""
+
+
+class Tuning(NamedTuple):
+    """What full simulation of this calorimeter adds to the published fit, which is of lead, iron and copper plates.
+
+    later, longer: added to T and to alpha; spread: times the fluctuations of both; core, tail: times the radii; wider:
+    fluctuation of the radii from shower to shower; albedo: energy per X0 that particles travelling backwards leave
+    before the maximum, over the energy of the shower (the fitted gamma distribution begins with nothing).
+    """
+
+    later: float
+    longer: float
+    spread: float
+    core: float
+    tail: float
+    wider: float
+    albedo: float
+
+
+@compiled
+def put(images, event, x, y, k, energy, stack):  # type: ignore[no-untyped-def]
+    """Add MeV at (x, y) mm in layer `k`; what falls beside the cells is lost, as it is from the official arrays."""
+    cells = stack.cells[k]
+    i = math.floor(x / stack.cell[k] + cells / 2)
+    j = math.floor(y / stack.cell[k] + cells / 2)
+    if 0 <= i < cells and 0 <= j < cells:
+        images[stack.section[k]][event, int(i), int(j), stack.layer[k]] += energy * MEV
+
+
+@compiled
+def spots(images, event, x, y, k, seen, spot, shape, core, tail, fraction, stack, rng):  # type: ignore[no-untyped-def]
+    """`seen` MeV as a Poisson number of spots of mean `spot` MeV (gamma distributed), about (x, y)."""
+    for _ in range(rng.poisson(seen / spot)):
+        r, phi = draw_radius(core, tail, fraction, rng), 2 * math.pi * rng.random()
+        put(images, event, x + r * math.cos(phi), y + r * math.sin(phi), k, rng.gamma(shape, spot / shape), stack)
+
+
+@compiled
+def shower_em(images, event, energy, x, y, slope_x, slope_y, start, shape, medium, sampling, tuning, stack, rng):  # type: ignore[no-untyped-def]
+    """Showers that begin `start` X0 deep, of `energy` GeV along (x, y) mm + slope * depth.
+
+    `shape`: of the gamma distribution of a spot's energy.
+    """
+    for s in range(len(energy)):
+        t, sigma_t, a, sigma_a, rho = log_profile_sampling(energy[s], medium, sampling)
+        mean_a = math.log(math.exp(a) + tuning.longer)
+        logs = (math.log(math.exp(t) + tuning.later), tuning.spread * sigma_t, mean_a, tuning.spread * sigma_a, rho)
+        peak, alpha = draw_profile(logs, rng)
+        beta = (alpha - 1) / peak
+        norm = alpha * math.log(beta) - math.lgamma(alpha)
+        wider = math.exp(tuning.wider * rng.standard_normal())
+        for k in range(len(stack.x0)):
+            depth = stack.x0[k] - start[s]
+            at_x, at_y = x[s] + slope_x[s] * stack.z[k], y[s] + slope_y[s] * stack.z[k]
+            scale, spot, moliere = energy[s] / MEV * stack.seen_em[k], stack.spot_em[k], stack.moliere[k]
+            if -ALBEDO_DEPTH < depth < peak:
+                wide, seen = ALBEDO_RADIUS * moliere, tuning.albedo * scale
+                spots(images, event[s], at_x, at_y, k, seen, spot, shape, wide, wide, 1.0, stack, rng)
+            if depth <= 0:
+                continue
+            density = math.exp(norm + (alpha - 1) * math.log(depth) - beta * depth)
+            if density < 1e-7 and depth > peak:
+                break
+            core, tail, fraction = radial_sampling(energy[s], shower_age(depth, peak, alpha, mean_a), medium, sampling)
+            core, tail = core * tuning.core * wider * moliere, tail * tuning.tail * wider * moliere
+            spots(images, event[s], at_x, at_y, k, density * scale, spot, shape, core, tail, fraction, stack, rng)
+
+
+@compiled
+def shower_hadronic(images, event, energy, x, y, start, alpha, beta, radius, growth, shape, stack, rng):  # type: ignore[no-untyped-def]
+    """The hadronic part of showers, from an interaction `start` pion interaction lengths deep.
+
+    Longitudinally a gamma distribution (alpha, beta per interaction length); radially 2 r R^2 / (r^2 + R^2)^2 with R =
+    radius + growth * depth, mm.
+    """
+    for s in range(len(energy)):
+        norm = alpha[s] * math.log(beta[s]) - math.lgamma(alpha[s])
+        for k in range(len(stack.pion)):
+            depth = stack.pion[k] - start[s]
+            if depth <= 0:
+                continue
+            density = math.exp(norm + (alpha[s] - 1) * math.log(depth) - beta[s] * depth)
+            seen = energy[s] / MEV * density * stack.seen_had[k]
+            scale = radius + growth * depth
+            spots(images, event[s], x[s], y[s], k, seen, stack.spot_had[k], shape, scale, scale, 1.0, stack, rng)
+
+
+@compiled
+def tracks(images, event, x, y, end, stack, rng):  # type: ignore[no-untyped-def]
+    """Single particles down to `end` pion interaction lengths: in every layer a draw from Landau's distribution.
+
+    Drawn as Moyal's, -ln(z^2) with a normal z, in units of xi about the most probable energy; above it the rare
+    energetic knock-on electrons of the 1/E^2 tail are added.
+    """
+    for s in range(len(event)):
+        for k in range(len(stack.pion)):
+            if stack.pion[k] > end[s]:
+                break
+            normal = rng.standard_normal()
+            energy = stack.mpv[k] + stack.xi[k] * (-2 * math.log(max(abs(normal), 1e-9)) - 1.27)
+            if rng.random() < KNOCK_ON:
+                energy += 10 * stack.xi[k] / max(rng.random(), 1e-2)
+            put(images, event[s], x[s], y[s], k, max(energy, 0.0), stack)

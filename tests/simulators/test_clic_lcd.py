@@ -1,0 +1,133 @@
+"""CLIC showers against textbook values, limits, and a full simulation of single particles of 10 to 100 GeV."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pidcam.detectors.base import detectors
+from pidcam.events import Cells, EventBatch
+from pidcam.simulation.hadron_shower import electromagnetic_fraction, mean_electromagnetic_fraction
+from pidcam.simulators.base import simulators
+from pidcam.simulators.clic_features import clic_features
+from pidcam.simulators.clic_lcd import calorimeter
+
+SIMULATOR = simulators["clic-lcd"]
+ECAL = detectors["clic-lcd"]().schema.image("ecal")
+HCAL = detectors["clic-lcd"]().schema.image("hcal")
+WEIGHT = np.where(np.arange(25) < 17, 1.0, 2.0)  # of layers behind thin and thick plates
+
+
+def simulate(species: str, n: int = 200, **parameters: object) -> EventBatch:
+    chosen = next(s for s in SIMULATOR.species if s.name == species)
+    return SIMULATOR.events(SIMULATOR.parameters(**parameters), chosen, n, np.random.default_rng(7))
+
+
+def volume(batch: EventBatch, name: str) -> np.ndarray:
+    images = batch.images[name]
+    assert isinstance(images, Cells)
+    return images.to_dense(ECAL if name == "ecal" else HCAL).values[:, 0].astype(np.float64)
+
+
+@pytest.fixture(scope="module")
+def electrons() -> EventBatch:
+    return simulate("electron", energy=(10, 100))
+
+
+def test_the_stack_is_as_deep_as_its_plates() -> None:
+    pile, _ = calorimeter()
+    tungsten, iron = (17 * 2.4 + 8 * 4.8), 60 * 19.0
+    assert pile.x0[24] == pytest.approx(tungsten / 3.504, rel=0.01)
+    assert pile.pion[-1] == pytest.approx(tungsten / 113.3 + iron / 204.2, rel=0.04)
+    # as much as is seen per layer by a minimum ionising particle: dE/dx of silicon and of polystyrene, times e/mip
+    assert pile.seen_em[0] * 5.5 / 0.69 == pytest.approx(0.825 * 0.194, rel=0.02)
+
+
+def test_electrons_as_in_full_simulation(electrons: EventBatch) -> None:
+    """Geant4 11.4.1, 300 electrons of 10 to 100 GeV in the same calorimeter: means."""
+    ecal = volume(electrons, "ecal")
+    total, plane = ecal.sum((1, 2, 3)), ecal.sum(3)
+    assert np.mean((ecal * WEIGHT).sum((1, 2, 3)) / electrons.targets["energy"]) == pytest.approx(0.0283, rel=0.05)
+    assert np.mean(plane[:, 12, 12] / total) == pytest.approx(0.488, rel=0.06)
+    assert np.mean(plane[:, 11:14, 11:14].sum((1, 2)) / total) == pytest.approx(0.864, rel=0.02)
+    assert np.mean(plane[:, 10:15, 10:15].sum((1, 2)) / total) == pytest.approx(0.936, rel=0.02)
+    layers = ecal.sum((1, 2))
+    assert np.mean(layers @ np.arange(25) / total) == pytest.approx(11.5, rel=0.05)
+    assert np.mean((ecal > 1e-4).sum((1, 2, 3))) == pytest.approx(474, rel=0.08)
+
+
+def test_resolution_falls_with_the_root_of_the_energy() -> None:
+    spread = []
+    for energy in (10, 90):
+        ecal = volume(simulate("electron", 150, energy=energy), "ecal")
+        seen = (ecal * WEIGHT).sum((1, 2, 3))
+        spread.append(seen.std() / seen.mean())
+    assert spread[0] / spread[1] == pytest.approx(3, rel=0.35)
+    assert spread[0] * np.sqrt(10) == pytest.approx(0.17, rel=0.25)  # tungsten and silicon of CALICE: 16 to 17 %
+
+
+def test_photons_begin_later_than_electrons(electrons: EventBatch) -> None:
+    """By 9/7 X0, less what an electron needs to radiate: about one layer."""
+    layer = np.arange(25)
+    depth = []
+    for batch in (electrons, simulate("photon", energy=(10, 100))):
+        ecal = volume(batch, "ecal")
+        depth.append(np.mean(ecal.sum((1, 2)) @ layer / ecal.sum((1, 2, 3))))
+    assert 0.5 < depth[1] - depth[0] < 1.6
+
+
+def test_neutral_pions_are_two_photons() -> None:
+    """Their smallest distance is 2 m / E times the way: 27 mm, or five cells, at 15 GeV and 1.5 m."""
+    energy = 15.0
+    ecal = volume(simulate("neutral pion", 60, energy=energy), "ecal").sum(3)
+    far = []
+    for plane in ecal:
+        first = np.unravel_index(plane.argmax(), plane.shape)
+        rows, columns = np.indices(plane.shape)
+        away = np.hypot(rows - first[0], columns - first[1])
+        second = np.unravel_index(np.where(away > 3, plane, 0).argmax(), plane.shape)
+        far.append(away[second] * 5.1)
+    assert np.percentile(far, 20) == pytest.approx(2 * 0.135 / energy * 1500, rel=0.35)
+    merged = volume(simulate("neutral pion", 60, energy=energy, distance=0), "ecal").sum(3)
+    assert np.mean(merged[:, 11:14, 11:14].sum((1, 2)) / merged.sum((1, 2))) == pytest.approx(0.86, rel=0.03)
+
+
+def test_charged_pions_are_minimum_ionising_before_they_interact() -> None:
+    pions = simulate("charged pion", 300, energy=(10, 100))
+    first = volume(pions, "ecal")[:, :, :, 0].sum((1, 2)) * 1e3
+    assert np.median(first) == pytest.approx(0.18, rel=0.15)  # MeV in 0.5 mm of silicon
+    seen = volume(pions, "hcal").sum((1, 2, 3)) / pions.targets["energy"]
+    assert np.mean(seen) == pytest.approx(0.013, rel=0.15)  # full simulation: 0.0126 and 0.0135 of pi- and pi+
+
+
+def test_electromagnetic_fraction_of_hadronic_showers() -> None:
+    """T. A. Gabriel et al.: nothing at the first pion, about half at 50 GeV, ever more."""
+    mean = mean_electromagnetic_fraction(np.array([1.0, 50.0, 500.0]))
+    assert mean == pytest.approx([0, 0.505, 0.673], abs=1e-3)
+    rng = np.random.default_rng(0)
+    drawn = electromagnetic_fraction(np.full(20_000, 50.0), rng)
+    assert 0 <= drawn.min() < drawn.max() <= 1
+    assert (drawn.mean(), drawn.std()) == pytest.approx((0.505, 0.17), rel=0.03)
+    assert np.all(electromagnetic_fraction(np.full(3, 50.0), rng, fluctuating=False) == pytest.approx(0.5054, abs=1e-3))
+
+
+def test_features_of_known_volumes() -> None:
+    ecal, hcal = np.zeros((2, 25, 25, 25)), np.zeros((2, 5, 5, 60))
+    ecal[0, 12, 10, 3] = 1.0
+    ecal[1, 11, 12, 0], ecal[1, 13, 12, 1] = 0.5, 0.5
+    hcal[1, 2, 2, 0] = 0.25
+    found = clic_features(ecal, hcal)
+    assert set(found) == {c.name for c in detectors["clic-lcd"]().schema.features}
+    assert [found[f"ECALMoment1{axis}"][0] for axis in "XYZ"] == [12, 10, 3]
+    assert all(found[f"ECALMoment{order}{axis}"][0] == 0 for order in range(2, 7) for axis in "XYZ")
+    assert [found[f"ECALMoment{order}X"][1] for order in range(1, 7)] == [12, 1, 0, 1, 0, 1]
+    assert found["ECAL_ratioFirstLayerToSecondLayerE"][1] == 1
+    assert (found["ECAL_HCAL_ERatio"][1], found["ECAL_HCAL_nHitsRatio"][1]) == (4, 2)
+    assert found["ECAL_HCAL_ERatio"][0] == 0  # nothing below the line
+
+
+def test_noise_and_threshold() -> None:
+    quiet = volume(simulate("electron", 5, energy=20, threshold=0.5), "ecal")
+    assert quiet[quiet > 0].min() >= 0.5e-3
+    noisy = volume(simulate("electron", 5, energy=20, noise=0.05), "ecal")
+    assert noisy[:, :3, :3].std() == pytest.approx(0.05e-3, rel=0.1)
