@@ -28,7 +28,8 @@ def test_any_piece_of_a_shuffle_is_what_it_is_in_the_whole(window: int, seed: in
     order, edges = Shuffled(EVENTS, window, "epoch", seed, 0), sorted({0, len(EVENTS), *cuts})
     for start, stop in reversed(list(pairwise(edges))):
         assert np.array_equal(order.between(start, stop), whole[start:stop])
-        inside = order.ranges(start, stop)
+        inside, end = order.ranges(start, stop)
+        assert end >= stop
         assert all(((inside[:, 0] <= e) & (e < inside[:, 1])).any() for e in whole[start:stop]), "read ahead of use"
 
 
@@ -55,7 +56,9 @@ def test_every_order_of_a_small_store_is_as_likely() -> None:
 def test_stored_order_is_read_ahead_in_windows() -> None:
     order = Stored(np.arange(100, dtype=np.uint32), 30)
     assert every(order).tolist() == list(range(100))
-    assert order.ranges(40, 50).tolist() == [[30, 60]]
+    ranges, end = order.ranges(40, 50)
+    assert ranges.tolist() == [[30, 60]]
+    assert end == 60
 
 
 # balance

@@ -29,7 +29,7 @@ class Column:
 
     def will_need(self, shard: int, first: int, last: int) -> None:
         """Have rows [first, last) of a shard read ahead."""
-        _ask(self._parts[shard], first, last)
+        _ask(self._address, self._parts[shard], shard, first, last)
 
     def pick(self, shard: np.ndarray, row: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """(n,) values of the events, into `out` where it is given."""
@@ -110,13 +110,14 @@ class ImageTable:
     def will_need(self, shard: int, first: int, last: int) -> None:
         """Have rows [first, last) of a shard read ahead."""
         if self.kind is Dense:
-            _ask(self._values[shard], first, last)
+            _ask(self._dense, self._values[shard], shard, first, last)
             return
-        offsets, hits = self._offsets[shard], self._hits[shard]
-        _ask(offsets, first, last + 1)
-        low, high = np.clip(offsets[[first, last]], 0, hits)
-        _ask(self._place[shard], low, high)
-        _ask(self._value[shard], low, high)
+        offsets, hits = self._offsets[shard], int(self._hits[shard])
+        at, place_at, value_at = self._addresses
+        _ask(at, offsets, shard, first, last + 1)
+        low, high = (min(max(int(offsets[k]), 0), hits) for k in (first, last))
+        _ask(place_at, self._place[shard], shard, low, high)
+        _ask(value_at, self._value[shard], shard, low, high)
 
 
 class Assembler:
@@ -185,9 +186,9 @@ class Assembler:
         ]
         low, high = np.searchsorted(self._edges, [first, last - 1], side="right") - 1
         for shard in range(low, high + 1):
-            start = self._edges[shard]
+            start, stop = self._edges[shard : shard + 2].tolist()
             for table in tables:
-                table.will_need(shard, max(first - start, 0), min(last, self._edges[shard + 1]) - start)
+                table.will_need(shard, max(first - start, 0), min(last, stop) - start)
 
     def _image(self, name: str, where: Where, mine: slice) -> torch.Tensor | SparseImage:
         table, where = self._images[name], tuple(w[mine] for w in where)
@@ -222,9 +223,9 @@ def no_hits(image: Image) -> DataError:
     return DataError(f"image '{image.name}' is stored dense and has no hits", fix="prepare it with storage: cells")
 
 
-def _ask(array: np.ndarray, first: int, last: int) -> None:
+def _ask(address: np.ndarray, array: np.ndarray, shard: int, first: int, last: int) -> None:
     row = array.strides[0]
-    will_need(array.ctypes.data + int(first) * row, int(last - first) * row)
+    will_need(int(address[shard]) + first * row, (last - first) * row)
 
 
 def _addresses(arrays: Sequence[np.ndarray]) -> np.ndarray:

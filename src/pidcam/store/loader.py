@@ -203,9 +203,9 @@ class Loader:
                 and numbers[-1] * size >= asked - self._window // 2
             ):
                 until = min(numbers[-1] * size + self._window, len(order))
-                for low, high in order.ranges(asked, until):
+                ranges, asked = order.ranges(asked, until)
+                for low, high in ranges.tolist():
                     self._assembler.will_need(low, high)
-                asked = until
             whole = order.between(first * size, (numbers[-1] + 1) * size)
             yield [self._part(whole[i * size : (i + 1) * size]) for i in range(len(numbers))]
 

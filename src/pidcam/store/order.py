@@ -26,8 +26,9 @@ class Order(Protocol):
     def between(self, start: int, stop: int) -> np.ndarray:
         """(stop - start,) int64 event numbers at these positions."""
 
-    def ranges(self, start: int, stop: int) -> np.ndarray:
-        """(blocks, 2) event numbers [first, last) among which those of the windows at these positions lie."""
+    def ranges(self, start: int, stop: int) -> tuple[np.ndarray, int]:
+        """(blocks, 2) event numbers [first, last) among which those of the windows at these positions lie, and the
+        position where these windows end."""
 
 
 class Stored:
@@ -42,8 +43,9 @@ class Stored:
     def between(self, start: int, stop: int) -> np.ndarray:
         return self._events[start:stop].astype(np.int64)
 
-    def ranges(self, start: int, stop: int) -> np.ndarray:
-        return _span(self._events[start // self._window * self._window : -(-stop // self._window) * self._window])
+    def ranges(self, start: int, stop: int) -> tuple[np.ndarray, int]:
+        end = min(-(-stop // self._window) * self._window, len(self))
+        return _span(self._events[start // self._window * self._window : end]), end
 
 
 class Shuffled:
@@ -76,12 +78,13 @@ class Shuffled:
             parts.append(self._window(window)[max(start - low, 0) : stop - low])
         return np.concatenate(parts)
 
-    def ranges(self, start: int, stop: int) -> np.ndarray:
-        found = [np.empty((0, 2), np.int64)]
+    def ranges(self, start: int, stop: int) -> tuple[np.ndarray, int]:
+        found, end = [np.empty((0, 2), np.int64)], start
         for window in self._windows(start, stop):
+            end = int(self._edges[window + 1])
             for block in self._of_window(window):
                 found.append(_span(self._events[block * self._block : (block + 1) * self._block]))
-        return np.concatenate(found)
+        return np.concatenate(found), end
 
     def _windows(self, start: int, stop: int) -> range:
         first, last = np.searchsorted(self._edges, [start, min(stop, len(self)) - 1], side="right") - 1
@@ -136,9 +139,9 @@ class Balanced:
         self._seen = start + len(slots), before + np.bincount(slots, minlength=len(before))
         return out
 
-    def ranges(self, start: int, stop: int) -> np.ndarray:
+    def ranges(self, start: int, stop: int) -> tuple[np.ndarray, int]:
         # classes lie mixed in the store: what is read for one window of each is too scattered to be asked for ahead
-        return np.empty((0, 2), np.int64)
+        return np.empty((0, 2), np.int64), stop
 
     def _before(self, start: int) -> np.ndarray:
         """(classes,) how many of each come before position `start`."""
