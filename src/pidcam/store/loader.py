@@ -197,11 +197,8 @@ class Loader:
         asked = start * size
         for first in range(start, len(self), stride):
             numbers = range(first, min(first + stride, len(self)))
-            if (
-                isinstance(self._assembler, Assembler)
-                and self.keep == "mapped"
-                and numbers[-1] * size >= asked - self._window // 2
-            ):
+            near = asked < len(order) and numbers[-1] * size >= asked - self._window // 2
+            if near and self.keep == "mapped" and isinstance(self._assembler, Assembler):
                 until = min(numbers[-1] * size + self._window, len(order))
                 ranges, asked = order.ranges(asked, until)
                 for low, high in ranges.tolist():
