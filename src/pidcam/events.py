@@ -56,11 +56,13 @@ class Ragged:
         return np.diff(self.offsets)
 
     def take(self, rows: np.ndarray) -> Self:
+        from pidcam.sparse import taken_runs  # compiled, which takes a while to import
+
         rows = np.arange(len(self))[rows]  # accepts masks
         counts = self.hits()[rows]
         offsets = np.concatenate([[0], np.cumsum(counts)])
-        index = np.repeat(self.offsets[:-1][rows] - offsets[:-1], counts) + np.arange(offsets[-1])
-        return type(self)(offsets, self.place[index], self.value[index])
+        start = self.offsets[:-1][rows]
+        return type(self)(offsets, taken_runs(self.place, start, offsets), taken_runs(self.value, start, offsets))
 
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
@@ -74,12 +76,10 @@ class Cells(Ragged):
     @staticmethod
     def from_dense(dense: Dense) -> Cells:
         """Every cell with any non-zero channel becomes a hit."""
+        from pidcam.sparse import nonzero_cells  # compiled, which takes a while to import
+
         n, channels = dense.values.shape[:2]
-        flat = dense.values.reshape(n, channels, math.prod(dense.values.shape[2:]))
-        event, cell = np.nonzero((flat != 0).any(axis=1))
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(event, minlength=n))])
-        dtype = np.uint16 if flat.shape[2] <= 1 << 16 else np.uint32
-        return Cells(offsets, cell.astype(dtype), np.ascontiguousarray(flat[event, :, cell]))
+        return Cells(*nonzero_cells(dense.values.reshape(n, channels, math.prod(dense.values.shape[2:]))))
 
     def to_dense(self, image: Image) -> Dense:
         """Zeros where there is no hit."""

@@ -121,7 +121,6 @@ def test_any_chunks_and_compression(tmp_path: Path, chunks: object, compression:
             batch = reader.read(start, stop)
             values = batch.images["ecal"].values  # type: ignore[union-attr]
             assert values.dtype == np.float32
-            assert values.flags.c_contiguous
             assert np.array_equal(values, images[start:stop])
             assert np.array_equal(batch.label, label[start:stop])
             assert np.array_equal(batch.row, np.arange(start, stop))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import numpy as np
 
 from pidcam.errors import DataError
 from pidcam.formats.columns import AGAIN, TEXT, Column, Lists, RawFile, Values
+from pidcam.formats.hdf5_chunks import Chunks, read_chunks
 from pidcam.formats.hdf5_file import band, open_file, reason, require_filters, require_sources
 from pidcam.formats.hdf5_writer import Hdf5Writer
 from pidcam.formats.layout import Layout, Reader, Writer, formats
@@ -51,9 +53,11 @@ class _Open:
 
     file: h5py.File
     data: dict[str, h5py.Dataset]
+    kept: dict[str, Chunks] = dataclasses.field(default_factory=dict)
 
     def close(self) -> None:
         self.data.clear()
+        self.kept.clear()
         self.file.close()
 
 
@@ -120,6 +124,9 @@ class Hdf5File(RawFile):
         data, field = self._find(key)
         assert data is not None
         try:
+            found = None if field else read_chunks(data, start, stop, self.handle.kept.setdefault(key, {}))
+            if found is not None:
+                return found
             rows = data.fields(field)[start:stop] if field else data[start:stop]
         except OSError as error:
             what = f"'{key}' is damaged in events {start} to {stop - 1} ({reason(error)})"

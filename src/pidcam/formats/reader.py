@@ -144,7 +144,8 @@ class EventReader:
         if source.order == "channel-last":
             raw = np.moveaxis(raw.reshape(n, *shape, channels), -1, 1)
         with np.errstate(over="ignore"):  # a double beyond float32 becomes inf, which check_events reports
-            return np.ascontiguousarray(raw.reshape(n, channels, *shape), dtype=np.float32)
+            # channel-last images stay as they lie: what comes next finds its way in them
+            return raw.reshape(n, channels, *shape).astype(np.float32, copy=False)
 
     def _of_lists(self, lists: Lists, key: str, number: int, start: int) -> np.ndarray:
         """One entry of every list (n,)."""

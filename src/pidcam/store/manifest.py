@@ -15,6 +15,7 @@ from pidcam.errors import DataError, InputError
 from pidcam.files import read_json
 from pidcam.formats.layout import Layout
 from pidcam.schema import EventSchema, Spec
+from pidcam.sparse import sums
 from pidcam.store.rounding import Rounding
 
 NAME = "manifest.json"
@@ -148,16 +149,17 @@ class Moments(Spec):
     @classmethod
     def of_hits(cls, value: np.ndarray, cells: int) -> Moments:
         """value (hits, channels), `cells` the number of cells they were found in (the rest are zero)."""
-        wide = value.astype(np.float64)
-        zeros = np.zeros((1 if len(value) < cells else 0, value.shape[1]))
-        seen = [values for values in (wide, zeros) if len(values)]
+        zeros = np.zeros((1, value.shape[1]))
+        total, square, low, high = sums(value if len(value) else zeros)
+        if len(value) < cells:
+            low, high = np.minimum(low, 0), np.maximum(high, 0)
         return cls(
             cells=cells,
             hits=len(value),
-            total=tuple(wide.sum(0)),
-            square=tuple((wide**2).sum(0)),
-            minimum=tuple(np.min([v.min(0) for v in seen], axis=0)) if seen else None,
-            maximum=tuple(np.max([v.max(0) for v in seen], axis=0)) if seen else None,
+            total=tuple(total.tolist()),
+            square=tuple(square.tolist()),
+            minimum=tuple(low.tolist()) if cells else None,
+            maximum=tuple(high.tolist()) if cells else None,
         )
 
     @classmethod

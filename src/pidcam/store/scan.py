@@ -8,7 +8,6 @@ from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
-import xxhash
 
 from pidcam.errors import MismatchError
 from pidcam.events import Cells, Dense, EventBatch, Images, Points, concat_images
@@ -17,6 +16,7 @@ from pidcam.files import atomic_path
 from pidcam.formats.checks import check_events
 from pidcam.formats.layout import Layout, open_reader
 from pidcam.schema import EventSchema, Image
+from pidcam.store.hashes import hashes
 from pidcam.store.rounding import TERMS, rounded
 from pidcam.store.shards import write_shard
 from pidcam.store.shuffle import permutation
@@ -104,6 +104,9 @@ def scan(piece: Piece) -> Scan:
         return kept
     with open_reader(piece.source, piece.layout, piece.schema) as reader:
         raw = reader.read(piece.start, piece.stop)
+    raw = replace(
+        raw, images={i.name: _early(raw.images[i.name], i, piece.storage[i.name]) for i in piece.schema.images}
+    )
     label, weight = raw.label.astype(np.int16), raw.weight.astype(np.float32)
     state = np.full(len(raw), State.bad, np.int8)
     events, kept_rows = _selected(raw, piece, state)
@@ -158,6 +161,12 @@ def _load(path: Path) -> Scan | None:
     return Scan(**{**arrays, "bytes": int(arrays["bytes"]), "columns": columns})
 
 
+def _early(images: Images, image: Image, storage: str) -> Images:
+    """As hits at once, of which there are few to check, unless a cell without one may be wrong."""
+    may_be_zero = all(c.range is None or c.range[0] <= 0 <= c.range[1] for c in image.channels)
+    return as_stored(images, image, storage) if storage == "cells" and may_be_zero else images
+
+
 def as_stored(images: Images, image: Image, storage: str) -> Images:
     """Images as `dense`, `cells` or `points`. Raises `MismatchError` where points are asked for or found alone."""
     if storage == "dense" and isinstance(images, Cells):
@@ -168,53 +177,6 @@ def as_stored(images: Images, image: Image, storage: str) -> Images:
     if kind != storage:
         raise MismatchError(f"image '{image.name}' is read as {kind} and cannot be stored as {storage}")
     return images
-
-
-def hashes(events: EventBatch) -> tuple[np.ndarray, np.ndarray]:
-    """(n, 2) uint64 xxh3-128 of images and features of every event, (n,) uint64 of these and the targets.
-
-    Equal events have equal hashes.
-    """
-    content, identity = np.empty((len(events), 2), np.uint64), np.empty(len(events), np.uint64)
-    parts = [part for images in events.images.values() for part in _bytes_of(images)]
-    truth = _rows_of(events.targets, len(events))
-    parts.append(_rows_of(events.features, len(events)))
-    for i in range(len(events)):
-        digest = xxhash.xxh3_128()
-        for data, edges in parts:
-            digest.update(data[edges[i] : edges[i + 1]])
-        content[i] = np.frombuffer(digest.digest(), np.uint64)
-        data, edges = truth
-        digest.update(data[edges[i] : edges[i + 1]])
-        identity[i] = digest.intdigest() & 0xFFFF_FFFF_FFFF_FFFF
-    return content, identity
-
-
-Bytes = tuple[memoryview, list[int]]
-"""The bytes of all events end to end, and where each event begins."""
-
-
-def _bytes_of(images: Images) -> list[Bytes]:
-    if isinstance(images, Dense):
-        return [_even(images.values, len(images))]
-    hits = images.hits()  # with the number of hits, no two events of several images can run into each other
-    ragged = [
-        (_view(a), (images.offsets * (a.nbytes // max(len(a), 1))).tolist()) for a in (images.place, images.value)
-    ]
-    return [_even(hits.astype(np.int64), len(hits)), *ragged]
-
-
-def _rows_of(columns: dict[str, np.ndarray], n: int) -> Bytes:
-    return _even(np.stack([np.asarray(v, np.float64) for v in columns.values()], 1) if columns else np.empty(0), n)
-
-
-def _even(array: np.ndarray, n: int) -> Bytes:
-    step = array.nbytes // max(n, 1)
-    return _view(array), list(range(0, step * n + 1, step)) if step else [0] * (n + 1)
-
-
-def _view(array: np.ndarray) -> memoryview:
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
 def choose_storage(paths: Sequence[Path], layout: Layout, schema: EventSchema) -> dict[str, str]:

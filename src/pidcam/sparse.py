@@ -1,0 +1,143 @@
+"""Dense images to hits, and hits of chosen events, in single passes over memory: compiled loops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from pidcam.compiled import compiled
+
+BLOCK = 32
+"""Numbers that are looked at together: most blocks of a detector image hold nothing."""
+VALUE = np.uint32(0x7FFFFFFF)
+
+
+def nonzero_cells(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """offsets (n+1,), cell (hits,) and value (hits, channels) float32 of the cells of `values` (n, channels, cells)
+    with any non-zero channel (NaN is not zero), in ascending order. Channels may lie first or last in memory."""
+    n, channels, cells = values.shape
+    last = np.moveaxis(values, 1, 2).flags.c_contiguous
+    lying = np.ascontiguousarray(np.moveaxis(values, 1, 2) if last else values, np.float32)
+    words = lying.reshape(n, channels * cells).view(np.uint32)
+    search = _channels_last if last else _channels_first
+    offsets = np.zeros(n + 1, np.int64)
+    search(words, channels, offsets, np.empty(0, np.uint32), np.empty((0, 0), np.uint32), False)
+    np.cumsum(offsets, out=offsets)
+    cell, value = np.empty(offsets[-1], np.uint32), np.empty((offsets[-1], channels), np.uint32)
+    search(words, channels, offsets, cell, value, True)
+    return offsets, cell.astype(np.uint16) if cells <= 1 << 16 else cell, value.view(np.float32)
+
+
+def sums(value: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Total, sum of squares, minimum and maximum float64 of every column of (n, columns) in one pass, n > 0."""
+    out = np.zeros((4, value.shape[1]))
+    _sums(np.ascontiguousarray(value, np.float32), out)
+    return out[0], out[1], out[2], out[3]
+
+
+def taken_runs(source: np.ndarray, start: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Runs of rows of `source`, the i-th from `start[i]` on, end to end: to `[offsets[i]:offsets[i+1]]`."""
+    source = np.ascontiguousarray(source)
+    out = np.empty((offsets[-1], *source.shape[1:]), source.dtype)
+    step = source.nbytes // max(len(source), 1)
+    if step and len(out):
+        copy_runs(_bytes(source), start * step, offsets * step, _bytes(out))
+    return out
+
+
+def _bytes(array: np.ndarray) -> np.ndarray:
+    return array.reshape(-1).view(np.uint8)
+
+
+def copy_runs(source: np.ndarray, start: np.ndarray, offsets: np.ndarray, out: np.ndarray, into: Any = None) -> None:
+    """Bytes of `source` from `start[i]` on, `offsets[i+1] - offsets[i]` of them, to `out` at `into[i]` (default: end to
+    end)."""
+    begin = offsets[:-1] if into is None else into
+    _copy(source, np.ascontiguousarray(start, np.int64), np.diff(offsets), out, np.ascontiguousarray(begin, np.int64))
+
+
+# A word is the bits of a float, which is zero, of either sign, if all but the first are 0. Both count the hits of event
+# i into `offsets[i+1]`, or `fill` them in from `offsets[i]` on.
+
+
+@compiled
+def _channels_last(words, channels, offsets, cell_out, value_out, fill):  # type: ignore[no-untyped-def]
+    size = words.shape[1]
+    for event in range(words.shape[0]):
+        hit = offsets[event] if fill else 0
+        before = -1
+        for first in range(0, size, BLOCK):
+            seen = np.uint32(0)
+            if first + BLOCK <= size:  # a loop of known length is a few instructions
+                for k in range(BLOCK):
+                    seen |= words[event, first + k]
+            else:
+                seen = VALUE
+            if not seen & VALUE:
+                continue
+            for k in range(first, min(first + BLOCK, size)):
+                if words[event, k] & VALUE:
+                    cell = k // channels
+                    if cell == before:
+                        continue
+                    before = cell
+                    if fill:
+                        cell_out[hit] = cell
+                        for channel in range(channels):
+                            value_out[hit, channel] = words[event, cell * channels + channel]
+                    hit += 1
+        if not fill:
+            offsets[event + 1] = hit
+
+
+@compiled
+def _channels_first(words, channels, offsets, cell_out, value_out, fill):  # type: ignore[no-untyped-def]
+    cells = words.shape[1] // channels
+    for event in range(words.shape[0]):
+        hit = offsets[event] if fill else 0
+        for first in range(0, cells, BLOCK):
+            seen = np.uint32(0)
+            if first + BLOCK <= cells:
+                for channel in range(channels):
+                    for k in range(BLOCK):
+                        seen |= words[event, channel * cells + first + k]
+            else:
+                seen = VALUE
+            if not seen & VALUE:
+                continue
+            for cell in range(first, min(first + BLOCK, cells)):
+                found = np.uint32(0)
+                for channel in range(channels):
+                    found |= words[event, channel * cells + cell]
+                if found & VALUE:
+                    if fill:
+                        cell_out[hit] = cell
+                        for channel in range(channels):
+                            value_out[hit, channel] = words[event, channel * cells + cell]
+                    hit += 1
+        if not fill:
+            offsets[event + 1] = hit
+
+
+@compiled
+def _sums(value, out):  # type: ignore[no-untyped-def]
+    hits, columns = value.shape
+    for column in range(columns):
+        total, square = 0.0, 0.0
+        low, high = np.float64(value[0, column]), np.float64(value[0, column])
+        for i in range(hits):
+            x = np.float64(value[i, column])
+            total += x
+            square += x * x
+            low, high = min(low, x), max(high, x)
+        out[0, column], out[1, column], out[2, column], out[3, column] = total, square, low, high
+
+
+@compiled
+def _copy(source, start, size, out, into):  # type: ignore[no-untyped-def]
+    for i in range(len(start)):
+        a, b, n = into[i], start[i], size[i]
+        if b < 0 or b + n > len(source) or a + n > len(out):
+            raise IndexError("a run lies outside of what it is taken from")
+        out[a : a + n] = source[b : b + n]

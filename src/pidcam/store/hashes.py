@@ -1,0 +1,65 @@
+"""Hashes of events: what is the same event, and what changed."""
+
+from __future__ import annotations
+
+import numpy as np
+import xxhash
+
+from pidcam.events import Dense, EventBatch, Images
+from pidcam.sparse import copy_runs
+
+Part = tuple[np.ndarray, np.ndarray]
+"""Bytes of all events end to end, and (n+1,) where each event begins."""
+
+
+def hashes(events: EventBatch) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 2) uint64 xxh3-128 of images and features of every event, (n,) uint64 of these and the targets.
+
+    Equal events have equal hashes.
+    """
+    n = len(events)
+    parts = [part for images in events.images.values() for part in _parts_of(images)]
+    parts.append(_rows_of(events.features, n))
+    truth = _rows_of(events.targets, n)
+    data, edges, inner = _interleaved([*parts, truth], n)
+    content = np.empty((n, 2), np.uint64)
+    view, begin, middle, end = data.data, edges[:-1].tolist(), inner.tolist(), edges[1:].tolist()
+    digests = b"".join([xxhash.xxh3_128_digest(view[a:b]) for a, b in zip(begin, middle, strict=True)])
+    content[:] = np.frombuffer(digests, np.uint64).reshape(n, 2)
+    if events.targets:
+        digests = b"".join([xxhash.xxh3_128_digest(view[a:b]) for a, b in zip(begin, end, strict=True)])
+    identity = np.frombuffer(digests, ">u8").reshape(n, 2)[:, 1].astype(np.uint64)
+    return content, identity
+
+
+def _interleaved(parts: list[Part], n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All parts of event after event, (n+1,) where each event begins, and (n,) where its last part does."""
+    sizes = [np.diff(edges) for _, edges in parts]
+    edges = np.concatenate([[0], np.cumsum(np.sum(sizes, axis=0))]).astype(np.int64)
+    data = np.empty(edges[-1], np.uint8)
+    at = edges[:-1].copy()
+    for (source, begin), size in zip(parts, sizes, strict=True):
+        last = at.copy()
+        copy_runs(source, begin[:-1], begin, data, at)
+        at += size
+    return data, edges, last
+
+
+def _parts_of(images: Images) -> list[Part]:
+    if isinstance(images, Dense):
+        return [_even(images.values, len(images))]
+    hits = images.hits()  # with the number of hits, no two events of several images can run into each other
+    ragged = [(_bytes(a), images.offsets * (a.nbytes // max(len(a), 1))) for a in (images.place, images.value)]
+    return [_even(hits.astype(np.int64), len(hits)), *ragged]
+
+
+def _rows_of(columns: dict[str, np.ndarray], n: int) -> Part:
+    return _even(np.stack([np.asarray(v, np.float64) for v in columns.values()], 1) if columns else np.empty(0), n)
+
+
+def _even(array: np.ndarray, n: int) -> Part:
+    return _bytes(array), np.arange(n + 1, dtype=np.int64) * (array.nbytes // max(n, 1))
+
+
+def _bytes(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
