@@ -38,8 +38,8 @@ def show_store(store: Store) -> None:
             )
             console().print(f"{line} {channel.unit}, {lost.vanished:.1e} of the values became zero", markup=False)
     if manifest.folds:
-        fix = f"one fold tests, the next validates: pidcam.Store({str(store.path)!r}, fold=0)"
-        console().print(f"{len(manifest.folds)} folds, of which {fix}", markup=False)
+        told = f"one tests and the next validates: pidcam.Store({str(store.path)!r}, fold=0)"
+        console().print(f"{len(manifest.folds)} folds, of which {told}", markup=False)
     show_wrote("store", store.path, f"pidcam train {store.path}")
 
 
