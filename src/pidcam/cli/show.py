@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pidcam.cli.tables import console, duration, show_table, show_wrote, with_error
 from pidcam.tasks.base import scalar_metrics, split_metrics
+from pidcam.units import physical_unit
 
 if TYPE_CHECKING:
     from pidcam.store.store import Store
@@ -33,10 +34,10 @@ def show_store(store: Store) -> None:
         console().print(f"weights in {split}: {', '.join(told)}", markup=False)
     for image, channels in manifest.rounding.items():
         for channel, lost in zip(manifest.event_schema.image(image).channels, channels, strict=True):
-            line = (
-                f"float16, {image} {channel.name}: relative error {lost.relative:.1e} (rms), largest {lost.largest:.2g}"
-            )
-            console().print(f"{line} {channel.unit}, {lost.vanished:.1e} of the values became zero", markup=False)
+            factor, unit = physical_unit(channel.unit)
+            line = f"float16, {image} {channel.name}: relative error {lost.relative:.1e} (rms), largest "
+            line += f"{factor * lost.largest:.2g} {unit}, {lost.vanished:.1e} of the values became zero"
+            console().print(line, markup=False)
     if manifest.folds:
         told = f"one tests and the next validates: pidcam.Store({str(store.path)!r}, fold=0)"
         console().print(f"{len(manifest.folds)} folds, of which {told}", markup=False)
