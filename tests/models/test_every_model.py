@@ -23,7 +23,7 @@ SMALL = {
     "inception": {"widths": (8, 16)},
     "particle-net": {"widths": (8, 16), "points": 24, "neighbours": 4},
     "point-transformer": {"width": 16, "depth": 1, "heads": 2, "points": 24},
-    "resnet": {"widths": (8, 16)},
+    "resnet": {"widths": (4, 8, 16)},
     "sparse-cnn": {"widths": (4, 8, 16)},
     "two-branch": {"widths": (8, 16, 16)},
     "vit": {"width": 16, "depth": 1, "heads": 2},

@@ -27,6 +27,21 @@ MOST = {1: 1024, 2: 64, 3: 16}
 """Cells along an axis that the first stage sees at most, by the number of axes."""
 
 
+class Every(nn.Module):
+    """Every `step`-th cell along each axis.
+
+    Before a 1x1 convolution it is the same as a step of the convolution, whose gradient for four channels crashes in
+    the oneDNN of PyTorch 2.13.
+    """
+
+    def __init__(self, step: int):
+        super().__init__()
+        self.step = step
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[(slice(None), slice(None), *[slice(None, None, self.step)] * (x.dim() - 2))]
+
+
 class Residual(nn.Module):
     """x + conv(relu(norm(conv(x)))), then ReLU (He et al., arXiv:1512.03385); halves the grid where `stride` is 2."""
 
@@ -44,7 +59,7 @@ class Residual(nn.Module):
         self.shortcut = (
             nn.Identity()
             if same
-            else nn.Sequential(convolution(axes, channels, out, 1, stride=stride, bias=False), normed(out))
+            else nn.Sequential(Every(stride), convolution(axes, channels, out, 1, bias=False), normed(out))
         )
 
     def forward(self, x: Tensor) -> Tensor:
