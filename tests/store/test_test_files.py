@@ -48,6 +48,17 @@ def test_the_test_split_is_the_files_given_for_it(
     assert store.manifest.split == "0.8/0.2 stratified, test in files of its own"
 
 
+def test_a_limit_cuts_each_sample_by_itself(
+    toy: SimpleNamespace, files: tuple[list[Path], list[Path]], tmp_path: Path
+) -> None:
+    learn, judge = files
+    store = prepared(toy, learn, judge, tmp_path / "store", limit=10)
+    for splits in (("train", "valid"), ("test",)):
+        label = np.concatenate([store.events(split).label for split in splits])
+        assert np.bincount(label).tolist() == [10] * len(store.schema.classes)
+    assert store.manifest.accounting.adds_up()
+
+
 def test_another_role_is_another_store(
     toy: SimpleNamespace, files: tuple[list[Path], list[Path]], tmp_path: Path
 ) -> None:

@@ -80,9 +80,10 @@ class Plan:
             self.target[follower] = self.target[leader]
         self.reason[good & (self.target == OUTSIDE)] = Reason.outside_split
         if options.limit is not None:
-            self._keep(dict.fromkeys(self.names, options.limit), Reason.limit)
+            for sample in (~apart, apart):  # a test sample of its own is cut by itself
+                self._keep(dict.fromkeys(self.names, options.limit), Reason.limit, sample)
         if options.mix:
-            self._keep(self._mixed(options.mix), Reason.mix)
+            self._keep(self._mixed(options.mix), Reason.mix, np.ones(len(apart), bool))
         self.weight = self._weights()
 
     def _repeated(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -108,11 +109,12 @@ class Plan:
             group = np.unique(values, return_inverse=True)[1]
         return joined(group, follower, leader) if self.options.keep_duplicates and len(follower) else group
 
-    def _keep(self, numbers: Mapping[int, int], reason: Reason) -> None:
-        """Keep at most so many events of each class, in proportion to the splits, chosen by the seed."""
+    def _keep(self, numbers: Mapping[int, int], reason: Reason, sample: np.ndarray) -> None:
+        """Keep at most so many events of each class of `sample`, a mask, in proportion to the splits, by the seed."""
         for number, most in numbers.items():
             name = self.names[number]
-            groups = [np.flatnonzero((self.label == number) & (self.target == k)) for k in range(len(self.split.names))]
+            mine = sample & (self.label == number)
+            groups = [np.flatnonzero(mine & (self.target == k)) for k in range(len(self.split.names))]
             edges = np.concatenate([[0], np.cumsum([len(g) for g in groups])])
             if edges[-1] <= most:
                 continue
