@@ -1,10 +1,6 @@
 """How often do the intervals hold the truth? Simulated coverage of fractions, AUC and ROC bands; last line is JSON.
 
-<<<<<<<< HEAD:benchmarks/interval_coverage.py
 python benchmarks/interval_coverage.py [experiments]    # 2,000 for each point unless told otherwise
-========
-python benchmarks/intervals.py [experiments]    # 2,000 for each point unless told otherwise
->>>>>>>> c8a408d (benchmarks: a script must not be called as a package that numba imports):benchmarks/intervals.py
 
 The level is 68.27 %. Clopper-Pearson must cover at least that for every true p, Wilson and the bootstrap on average.
 """
