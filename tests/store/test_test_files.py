@@ -52,10 +52,13 @@ def test_a_limit_cuts_each_sample_by_itself(
     toy: SimpleNamespace, files: tuple[list[Path], list[Path]], tmp_path: Path
 ) -> None:
     learn, judge = files
-    store = prepared(toy, learn, judge, tmp_path / "store", limit=10)
+    whole = prepared(toy, learn, judge, tmp_path / "whole")
+    store = prepared(toy, learn, judge, tmp_path / "store", limit=7)
     for splits in (("train", "valid"), ("test",)):
-        label = np.concatenate([store.events(split).label for split in splits])
-        assert np.bincount(label).tolist() == [10] * len(store.schema.classes)
+        all_of_them, kept = (
+            np.bincount(np.concatenate([of.events(split).label for split in splits])) for of in (whole, store)
+        )
+        assert kept.tolist() == np.minimum(all_of_them, 7).tolist()
     assert store.manifest.accounting.adds_up()
 
 
