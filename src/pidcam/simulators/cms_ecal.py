@@ -52,9 +52,9 @@ IONISATION = 0.06
 CUT = 0.005
 """GeV below which particles are not followed through the tracker."""
 
-CORE, TAIL, SHARE, REACH = 0.99, 1.07, -0.028, 6.65
-INNER_SPOT, OUTER_SPOT = 0.004, 0.004
-STRETCH = 0.115
+CORE, TAIL, SHARE, REACH = 1.03, 1.05, 0.0, 9.0
+INNER_SPOT, OUTER_SPOT = 0.010, 0.003
+STRETCH = 0.13
 """Distances along phi grow by this part at 3.8 T, and with the square of the field: electrons of some MeV curl."""
 
 FLUCTUATION = 1.0
@@ -107,7 +107,7 @@ def cms_ecal_events(parameters: CmsEcal, species: Species, n: int, rng: Generato
     pdg = species.draw_pdg(n, rng)
     charge = np.where(pdg == 22, 0.0, -np.sign(pdg))
     energy = true_energies(parameters, charge, pt, eta, rng)
-    hits = digitise(energy, _digitiser(parameters), rng)
+    hits = digitise(energy, digitiser_of(parameters), rng)
     targets = {"pt": pt, "eta": eta, "charge": charge}
     return make_events("cms-ecal", species, {"ecal": Cells.from_dense(Dense(hits))}, targets=targets)
 
@@ -130,7 +130,8 @@ def true_energies(
     return images
 
 
-def _digitiser(parameters: CmsEcal) -> Digitiser:
+def digitiser_of(parameters: CmsEcal) -> Digitiser:
+    """Its numbers out of all parameters."""
     return Digitiser(parameters.noise, parameters.near_threshold, parameters.far_threshold, parameters.seed_threshold)
 
 
