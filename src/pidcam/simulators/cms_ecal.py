@@ -43,8 +43,9 @@ end."""
 LAYERS, SPACING, WALL = 10, 0.12, 1.29
 """The tracker's material lies in ten layers 12 cm apart, the crystals begin 1.29 m from the beam line."""
 
-DENSER = 1.05
-"""Factor of the material, adjusted: processes that are not simulated also start showers early."""
+DENSER = (1.05, 1.0)
+"""Factor of the material that photons and electrons see, adjusted: 7/9 per radiation length and complete screening are
+approximations in light elements."""
 
 IONISATION = 0.06
 """GeV that an electron loses by ionisation in a radiation length of the tracker."""
@@ -116,7 +117,7 @@ def true_energies(
     parameters: CmsEcal, charge: np.ndarray, pt: np.ndarray, eta: np.ndarray, rng: Generator
 ) -> np.ndarray:
     """(n, 32, 32) GeV deposited in the crystals, the highest at [16, 16]."""
-    thickness = np.interp(abs(eta), ETA, THICKNESS) * parameters.material * DENSER
+    thickness = np.interp(abs(eta), ETA, THICKNESS) * parameters.material * np.where(charge == 0, *DENSER)
     images = np.zeros((len(pt), SIDE, SIDE))
     tracker = Tracker(
         LAYERS, 1.0, 0.0, SPACING, WALL, parameters.field, IONISATION, CUT,
