@@ -15,7 +15,7 @@ def show_models(rows: Sequence[Mapping[str, Any]]) -> None:
     show_table(["model", "", "default for"], [[r["name"], r["title"], r["auto_for"] or None] for r in rows])
     detectors = list(dict.fromkeys(d for r in rows for d in (*r["detectors"], *r["misfits"])))
     cells = [[r["name"], *(_size(r, detector) for detector in detectors)] for r in rows]
-    title = "parameters / operations of one event (models on hits: for 200 hits an image); - does not fit"
+    title = "parameters; - does not fit"
     show_table(["model", *detectors], cells, title=title)
     for r in rows:
         reasons: dict[str, list[str]] = {}
@@ -28,8 +28,8 @@ def show_models(rows: Sequence[Mapping[str, Any]]) -> None:
 def _size(row: Mapping[str, Any], detector: str) -> str | None:
     if detector not in row["detectors"]:
         return None
-    parameters, flops = row["parameters"][detector], row["flops"][detector]
-    return "fits" if parameters is None else f"{_short(parameters)} / {_short(flops)}"
+    parameters = row["parameters"][detector]
+    return "fits" if parameters is None else _short(parameters)
 
 
 def _short(number: float) -> str:

@@ -26,11 +26,22 @@ class Size:
     flops: int
 
 
-def size(entry: ModelEntry, schema: EventSchema, outputs: dict[str, int]) -> Size | None:
-    """Counted without making weights or images where the model allows it; None for trees, which grow."""
+def parameters(entry: ModelEntry, schema: EventSchema, outputs: dict[str, int]) -> int | None:
+    """Number of weights, counted without making them; None for trees, which grow."""
+    module = _weightless(entry, schema, outputs)
+    return None if module is None else sum(p.numel() for p in module.parameters())
+
+
+def _weightless(entry: ModelEntry, schema: EventSchema, outputs: dict[str, int]) -> torch.nn.Module | None:
     with torch.device("meta"):
         module = entry(schema, outputs)
-    if not isinstance(module, torch.nn.Module):
+    return module if isinstance(module, torch.nn.Module) else None
+
+
+def size(entry: ModelEntry, schema: EventSchema, outputs: dict[str, int]) -> Size | None:
+    """Counted without making weights or images where the model allows it; None for trees, which grow."""
+    module = _weightless(entry, schema, outputs)
+    if module is None:
         return None
     device = "meta"
     if entry.hits:  # which hits are neighbours depends on where they are: they have to be there

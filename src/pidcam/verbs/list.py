@@ -12,8 +12,8 @@ KINDS = ("detectors", "models", "tasks", "transforms", "steps", "formats", "simu
 def list_things(kind: str) -> list[dict[str, Any]]:
     """Every registered thing of a kind (one of `KINDS`), JSON-ready.
 
-    Models come with the detectors they fit, their parameters there and operations per event (None for trees, which
-    grow), why they do not fit the others, and the detectors that they are the default of.
+    Models come with the detectors they fit and their parameters there (None for trees, which grow), why they do not fit
+    the others, and the detectors that they are the default of.
     """
     if kind not in KINDS:
         raise UnknownNameError("kind", kind, KINDS)
@@ -44,35 +44,31 @@ def _models() -> list[dict[str, Any]]:
     from pidcam.detectors.base import detectors
     from pidcam.models.base import models
     from pidcam.models.choice import choose_model
-    from pidcam.models.count import size
-    from pidcam.progress import progress
+    from pidcam.models.count import parameters
     from pidcam.training.config import RunConfig
 
     made = {name: detectors[name]() for name in detectors}
     chosen = {name: choose_model(name, detector.schema)[0] for name, detector in made.items()}
     rows = []
-    with progress("counting", sum(1 for _ in models)) as bar:
-        for name in models:
-            entry, sizes, misfits = models[name], {}, {}
-            for detector, of in made.items():
-                reason = entry.misfit(of.schema)
-                if reason:
-                    misfits[detector] = reason
-                else:
-                    sizes[detector] = size(entry, of.schema, RunConfig(store="").build_task(of.schema).outputs)
-            rows.append(
-                {
-                    "name": name,
-                    "title": entry.title,
-                    "parameters": {detector: counted and counted.parameters for detector, counted in sizes.items()},
-                    "flops": {detector: counted and counted.flops for detector, counted in sizes.items()},
-                    "detectors": list(sizes),
-                    "misfits": misfits,
-                    "takes_hits": entry.hits,
-                    "auto_for": [detector for detector, best in chosen.items() if best == name],
-                }
-            )
-            bar.advance()
+    for name in models:
+        entry, counts, misfits = models[name], {}, {}
+        for detector, of in made.items():
+            reason = entry.misfit(of.schema)
+            if reason:
+                misfits[detector] = reason
+            else:
+                counts[detector] = parameters(entry, of.schema, RunConfig(store="").build_task(of.schema).outputs)
+        rows.append(
+            {
+                "name": name,
+                "title": entry.title,
+                "parameters": counts,
+                "detectors": list(counts),
+                "misfits": misfits,
+                "takes_hits": entry.hits,
+                "auto_for": [detector for detector, best in chosen.items() if best == name],
+            }
+        )
     return rows
 
 
