@@ -24,6 +24,7 @@ from track_shape import NAMES, shapes
 FINE, COARSE = (2.0, 2.0, 2.0), (10.0, 10.0, 5.0)
 
 SETTINGS: dict[str, tuple[float, dict[str, object]]] = {
+    "no secondaries, no fluctuations": (98.3, {"secondaries": False, "fluctuations": False}),
     "no secondaries": (94.6, {"secondaries": False}),
     "no energy fluctuations": (93.0, {"fluctuations": False}),
     "no bremsstrahlung": (92.4, {"bremsstrahlung": False}),
@@ -35,6 +36,8 @@ SETTINGS: dict[str, tuple[float, dict[str, object]]] = {
 TWICE = {"half the scattering": {"scattering": 0.5}, "double scattering": {"scattering": 2.0}}
 
 STEPS = (
+    ("no secondaries, no fluctuations", "no secondaries"),
+    ("no secondaries, no fluctuations", "no energy fluctuations"),
     ("no secondaries", "all physics"),
     ("no secondaries", "no energy fluctuations"),
     ("all physics", "10 x 10 x 5 mm"),

@@ -28,15 +28,15 @@ SQUARE = Sensor(0.05, 0.05, 0.075, 0.0, 0.0, 217.0, 0.0, 1, 255)
 
 
 def peak(values: np.ndarray) -> tuple[float, float]:
-    """Most probable value and full width at half maximum: a parabola through the top, walls where the rest crosses."""
+    """Most probable value and full width at half maximum: the mean of what is above three quarters of the
+    highest bin, and the outermost bins above half of it."""
     low, high = np.quantile(values, [0.005, 0.95])
     counts, edges = np.histogram(values, np.linspace(low, high, 41))
     middle = (edges[1:] + edges[:-1]) / 2
     smooth = np.convolve(np.pad(counts.astype(float), 2, mode="edge"), np.ones(5) / 5, "valid")
     near = smooth > 0.75 * smooth.max()
-    curve = np.polyfit(middle[near], counts[near], 2)
-    top, height = -curve[1] / (2 * curve[0]), np.polyval(curve, -curve[1] / (2 * curve[0]))
-    above = np.flatnonzero(smooth > height / 2)
+    top = (middle * smooth)[near].sum() / smooth[near].sum()
+    above = np.flatnonzero(smooth > smooth.max() / 2)
     return float(top), float(middle[above[-1]] - middle[above[0]] + middle[1] - middle[0])
 
 

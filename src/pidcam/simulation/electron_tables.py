@@ -53,6 +53,7 @@ class ElectronTable(NamedTuple):
     lowest: float
     knock_on_cut: float
     photon_cut: float
+    ceiling: float
 
 
 def csda_range(kinetic: Floats, material: Material, *, radiation: bool = True) -> Floats:
@@ -72,6 +73,7 @@ def electron_table(
     *,
     lowest: float,
     knock_on_cut: float,
+    ceiling: float = np.inf,
     photon_cut: float = 0.01,
     radiates_from: float = 0.0,
     scattering: float = 1.0,
@@ -81,6 +83,7 @@ def electron_table(
 ) -> ElectronTable:
     """The table of a material, for kinetic energies from `lowest` to `highest` MeV.
 
+    Collisions that give more than `ceiling` MeV are replaced by their mean: there are no such secondaries.
     Electrons below `radiates_from` MeV do not radiate; `scattering` multiplies the elastic cross-section.
     """
     energy = np.geomspace(lowest, highest * (1 + 1e-9), points)
@@ -89,6 +92,7 @@ def electron_table(
     values, photons = np.zeros((points, 8)), np.zeros((points, PHOTON_POINTS))
     beta, _ = beta_gamma(energy, ELECTRON_MASS)
     values[:, STOPPING] = electron_stopping(energy, material, knock_on_cut)
+    values[:, STOPPING] += electron_stopping(energy, material) - electron_stopping(energy, material, ceiling)
     if fluctuations:
         values[:, VARIANCE] = SHELL_VARIANCE * K / 2 * z_over_a / beta**2 * np.minimum(knock_on_cut, energy / 2)
     values[:, KNOCK_ON] = moller_above(energy, knock_on_cut) * z_over_a
@@ -108,7 +112,7 @@ def electron_table(
     values[:, per_length] *= material.density / 10  # per mm
     step = float(np.log(energy[1] / energy[0]))
     start = float(np.log(lowest))
-    return ElectronTable(start, step, values, photons, mott / bound, lowest, knock_on_cut, photon_cut)
+    return ElectronTable(start, step, values, photons, mott / bound, lowest, knock_on_cut, photon_cut, ceiling)
 
 
 PHOTON_POINTS = 65
