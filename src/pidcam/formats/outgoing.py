@@ -39,7 +39,8 @@ class Outgoing:
         for image, source in self.sources.images:
             arrays[first(source.key)] = raw_image(batch, image, source)
         scalars = [(k, batch.features[name]) for name, k in self.sources.features.items()]
-        scalars += [(k, batch.targets[name]) for name, k in self.sources.targets.items()]
+        unknown = {target.name for target in self.schema.targets if target.optional} - batch.targets.keys()
+        scalars += [(k, batch.targets[name]) for name, k in self.sources.targets.items() if name not in unknown]
         for key, values in scalars:
             _put(arrays, first(key), np.asarray(values, np.float64))
         if self.labels:
