@@ -5,11 +5,18 @@ H. W. Koch, J. W. Motz, Rev. Mod. Phys. 31 (1959) 920, called KM below. Energies
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from pidcam.simulation.constants import CLASSICAL_RADIUS, ELECTRON_MASS, FINE_STRUCTURE
 from pidcam.simulation.ionisation import Floats
+
+
+@cache
+def _gauss_legendre() -> tuple[Floats, Floats]:
+    return np.polynomial.legendre.leggauss(200)
 
 
 def photon_spectrum(kinetic: float, photon: ArrayLike, z: float) -> Floats:
@@ -58,20 +65,20 @@ def _schiff(e0: float, k: Floats, z: float) -> Floats:
     return np.asarray(2 * ((1 + y**2 - 2 * y / 3) * first + y * second))
 
 
-def radiative_stopping(kinetic: float, z: float, atoms: float, low: float = 0.0, points: int = 200) -> float:
+def radiative_stopping(kinetic: float, z: float, atoms: float, low: float = 0.0) -> float:
     """Mean loss to photons above `low`, in MeV times the unit of `atoms` (atoms per g or per cm^3)."""
     if low >= kinetic:
         return 0.0
-    nodes, weights = np.polynomial.legendre.leggauss(points)
+    nodes, weights = _gauss_legendre()
     k = low + (kinetic - low) * (nodes + 1) / 2
     return float(atoms * np.sum(weights * photon_spectrum(kinetic, k, z)) * (kinetic - low) / 2)
 
 
-def photons_above(kinetic: float, z: float, atoms: float, low: float, points: int = 200) -> float:
+def photons_above(kinetic: float, z: float, atoms: float, low: float) -> float:
     """Number of photons above `low` emitted per unit of length: the integral of dsigma/dk."""
     if low >= kinetic:
         return 0.0
-    nodes, weights = np.polynomial.legendre.leggauss(points)
+    nodes, weights = _gauss_legendre()
     span = np.log(kinetic / low)
     k = low * np.exp(span * (nodes + 1) / 2)
     return float(atoms * np.sum(weights * photon_spectrum(kinetic, k, z)) * span / 2)
