@@ -141,7 +141,8 @@ class Assembler:
         self._edges = np.concatenate([[0], np.cumsum([len(s) for s in shards])]).astype(np.int64)
         self._images = {i.name: ImageTable([s.images[i.name] for s in shards], i) for i in schema.images}
         self._features = {c.name: Column([s.features[c.name] for s in shards], np.float32) for c in schema.features}
-        self._targets = {c.name: Column([s.targets[c.name] for s in shards], np.float32) for c in schema.targets}
+        known = [c.name for c in schema.targets if all(c.name in s.targets for s in shards)]  # new images have none
+        self._targets = {name: Column([s.targets[name] for s in shards], np.float32) for name in known}
         self._weight = Column([s.weight for s in shards], np.float32)
         self._source = (Column([s.file for s in shards], np.int32), Column([s.row for s in shards], np.int64))
 
