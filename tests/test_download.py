@@ -391,7 +391,7 @@ def test_what_is_not_hdf5_is_refused(server: Server, toy: Callable[..., None], t
     fails(
         DataError,
         tmp_path,
-        f"{server.url}/new/{NAME}: what came is not the official file (is not an HDF5 file); "
+        f"{server.url}/new/{NAME}: what came is not the official file (is not an HDF5 file but a Parquet file); "
         "try again; if it stays so, the published file has changed",
     )
 
@@ -533,8 +533,10 @@ def test_killed_at_any_moment(server: Server, toy: Callable[..., None], tmp_path
     """Only a part is left, and the next call goes on from it."""
     server.script = [Reply(pause=0.05)]
     script = f"""
+        import signal
         from pathlib import Path
         from pidcam.downloads.http import fetch
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever the shell above ignores
         fetch("{server.url}/new/{NAME}", Path("{tmp_path / NAME}"))
     """
     child = subprocess.Popen([sys.executable, "-c", textwrap.dedent(script)], stderr=subprocess.DEVNULL)
