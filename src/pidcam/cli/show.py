@@ -39,8 +39,8 @@ def show_store(store: Store) -> None:
             line += f"{factor * lost.largest:.2g} {unit}, {lost.vanished:.1e} of the values became zero"
             console().print(line, markup=False)
     if manifest.folds:
-        told = f"one tests and the next validates: pidcam.Store({str(store.path)!r}, fold=0)"
-        console().print(f"{len(manifest.folds)} folds, of which {told}", markup=False)
+        line = f"{len(manifest.folds)} folds, of which one tests and the next validates: "
+        console().print(f"{line}pidcam.Store({str(store.path)!r}, fold=0)", markup=False)
     show_wrote("store", store.path, f"pidcam train {store.path}")
 
 

@@ -18,7 +18,7 @@ from pidcam.runs import RunDirectory, provenance
 from pidcam.store.loader import Loader
 from pidcam.store.store import Store
 from pidcam.training.clock import Clock, parse_duration
-from pidcam.training.config import RunConfig, resolve
+from pidcam.training.config import DEFAULT_TASK, RunConfig, resolve
 from pidcam.training.ranks import Ranks, joined
 from pidcam.training.run import Run
 from pidcam.training.splits import look_at_parent, look_at_splits, require_all_classes
@@ -107,7 +107,7 @@ def resume(run: Path | str, *, store: Path | str | None = None, time_limit: str 
 def _train(store: Store, out: Path, given: dict[str, Any], ranks: Ranks, clock: Clock) -> Run:
     detector = store.manifest.detector
     recipes = detectors[detector]().recipes if detector in detectors else {}
-    given = _with_model(given, store)
+    given = _with_model(_with_classes(given, store), store)
     resolved = resolve(str(store.path.resolve()), given, recipes)
     chain = Chain(resolved.transforms, store.schema, store.manifest.statistics)
     resolved = resolved.model_copy(update={"transforms": chain.describe()})
@@ -136,6 +136,18 @@ def _train(store: Store, out: Path, given: dict[str, Any], ranks: Ranks, clock: 
             run.model.save(out / "model")
             directory.update(state="trained", parameters=run.model.parameters_count())
     return run
+
+
+def _with_classes(given: dict[str, Any], store: Store) -> dict[str, Any]:
+    """Classes of which the store has no event at all are left out, unless the user chose classes."""
+    task = given.get("task", {})
+    kept = store.manifest.accounting.kept.values()
+    present = [name for name in store.schema.class_names if any(split.get(name) for split in kept)]
+    absent = [name for name in store.schema.class_names if name not in present]
+    if "classes" in task or task.get("name", DEFAULT_TASK) != DEFAULT_TASK or not absent or len(present) < 2:
+        return given
+    say(f"{store.path}: holds no {' nor '.join(absent)}; the classes are {', '.join(present)}")
+    return merge(given, {"task": {"classes": present}})
 
 
 def _loaders(run: Run, store: Store, ranks: Ranks) -> tuple[Loader, Loader]:
