@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import h5py
@@ -11,6 +12,9 @@ import pytest
 from pidcam.store.store import Store
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "data"
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as shells start what runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def write_egamma(folder: Path, events: int, start: int = 0) -> list[Path]:
