@@ -12,10 +12,8 @@ the memory over ten epochs of many files; where there is a GPU, its rows come by
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -34,6 +32,7 @@ from pidcam.store.memory import Keep
 from pidcam.store.plan import PrepareOptions
 from pidcam.store.prepare import prepare_store
 from pidcam.store.store import Store
+from study import print_study
 
 Source = Callable[[], Iterator[int]]
 """One pass over the events, giving the number of events of every batch."""
@@ -43,15 +42,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=40, help="slices of every contestant")
-    parser.add_argument("--work", type=Path, help="folder for raw files and stores (default: a temporary one)")
     parser.add_argument("--shapes", action="store_true", help="other detectors too")
     parser.add_argument("--files", type=int, default=0, help="also measure memory over a store of so many files")
     parser.add_argument("--no-peers", action="store_true", help="leave other loaders out: they take minutes")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        work = options.work or Path(temporary)
-        work.mkdir(parents=True, exist_ok=True)
-        print(json.dumps(study(options, work)))
+    print_study(parser, study)
 
 
 def study(options: argparse.Namespace, work: Path) -> dict[str, Any]:

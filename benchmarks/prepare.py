@@ -12,13 +12,11 @@ last line is one JSON object; `ratio` is the speed of prepare over that of the l
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
 import resource
 import shutil
 import statistics
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -26,6 +24,8 @@ from typing import Any
 
 import h5py
 import numpy as np
+
+from study import print_study
 
 SLICE = 1000
 BLOCK = 2000
@@ -38,12 +38,7 @@ def main() -> None:
     parser.add_argument("--chunk", type=int, default=100, help="events per chunk of the raw files")
     parser.add_argument("--limit-mb", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=3, help="turns of each, of which the median is told")
-    parser.add_argument("--work", type=Path, help="folder for raw files and stores (default: a temporary one)")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        work = options.work or Path(temporary)
-        work.mkdir(parents=True, exist_ok=True)
-        print(json.dumps(study(options, work)))
+    print_study(parser, study)
 
 
 def study(options: argparse.Namespace, work: Path) -> dict[str, Any]:

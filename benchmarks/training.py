@@ -17,7 +17,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,6 +41,7 @@ from pidcam.training.run import Run
 from pidcam.training.state import FitState
 from pidcam.training.step import Stepper
 from pidcam.transforms.base import Chain
+from study import print_study
 
 BATCH = 512
 Measure = Callable[[], dict[str, float]]
@@ -53,12 +53,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=4 * BATCH, help="in a slice")
     parser.add_argument("--threads", type=int, default=min(2, available_cores()))
     parser.add_argument("--keras", type=Path, help="Python of an environment with tensorflow")
-    parser.add_argument("--work", type=Path, help="folder for files (default: a temporary one)")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        work = options.work or Path(temporary)
-        work.mkdir(parents=True, exist_ok=True)
-        print(json.dumps(study(options, work)))
+    print_study(parser, study)
 
 
 def study(options: argparse.Namespace, work: Path) -> dict[str, Any]:
