@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pidcam.batch import Batch
 from pidcam.deploy.tables import table_writer
 from pidcam.errors import InputError
 from pidcam.events import EventBatch
@@ -17,7 +19,6 @@ from pidcam.formats.checks import check_events
 from pidcam.formats.layout import open_reader, reads_folders
 from pidcam.predictions import Predictions
 from pidcam.progress import progress
-from pidcam.schema import EventSchema
 from pidcam.store.loader import Loader
 from pidcam.store.manifest import is_store
 from pidcam.store.store import Store
@@ -78,20 +79,17 @@ def predict(
     if fast:
         reports = [_quicken(each, paths, from_store) for each in runs]
         quick = reports[0]
-    sources = [_from_store(each, paths[0]) if from_store else _from_files(each, paths, drop_bad) for each in runs]
-    totals = [next(source) for source in sources]
-    total = totals[0]
-    assert isinstance(total, int)
+    source = _from_store(run, paths[0]) if from_store else _from_files(run, paths, drop_bad)
     events = dropped = 0
-    with table_writer(out) as write, progress("predicting", total) as bar:
-        for parts in zip(*sources, strict=True):
-            part = parts[0]
-            assert isinstance(part, _Part)
-            if len(part.predictions):
-                write(_averaged([p.predictions for p in parts if isinstance(p, _Part)], temperatures))
-            events += len(part.predictions)
+    with table_writer(out) as write, progress("predicting", source.total) as bar:
+        for part in source.parts:
+            each = [member.predict_batches(part.batches(), source.files) for member in runs]
+            scored = _averaged(each, temperatures)
+            if len(scored):
+                write(scored)
+            events += len(scored)
             dropped += part.dropped
-            bar.advance(len(part.predictions) + part.dropped)
+            bar.advance(len(scored) + part.dropped)
         if not events:
             raise InputError("no good event to predict", where=paths[0])
     return Predicted(out, events, dropped, quick)
@@ -139,23 +137,36 @@ def _averaged(each: list[Predictions], temperatures: list[float | None]) -> Pred
 
 @dataclass(frozen=True)
 class _Part:
-    predictions: Predictions
+    """Events that were read once: `batches` makes them anew for every run that scores them."""
+
+    batches: Callable[[], Iterable[Batch]]
     dropped: int = 0
 
 
-def _from_store(run: Run, path: Path) -> Iterator[int | _Part]:
+@dataclass(frozen=True)
+class _Source:
+    """`total` events of `files`, part by part."""
+
+    total: int
+    files: tuple[str, ...]
+    parts: Iterator[_Part]
+
+
+def _from_store(run: Run, path: Path) -> _Source:
     store = Store(path)
     run.schema.require_same_inputs(store.schema, where=str(path))
     run.schema.require_same_classes(store.schema, where=str(path))
-    names = tuple(s.name for s in store.manifest.sources)
-    yield sum(store.manifest.events(split) for split in store.splits)
-    for split in store.splits:
-        if store.manifest.events(split):
-            sparse = run.sparse_images(store)
-            loader = Loader(store, split, batch_size=BATCH_SIZE, sparse=sparse, device=run.device)
-            table = run.task.selection.table(store.schema)
-            for batch in loader:
-                yield _Part(run.predict_batches([_relabelled(batch, table)], names))
+    table = run.task.selection.table(store.schema)
+    splits = [split for split in store.splits if store.manifest.events(split)]
+
+    def parts() -> Iterator[_Part]:
+        sparse = run.sparse_images(store)
+        for split in splits:
+            for batch in Loader(store, split, batch_size=BATCH_SIZE, sparse=sparse, device=run.device):
+                yield _Part(partial(iter, [_relabelled(batch, table)]))
+
+    total = sum(store.manifest.events(split) for split in splits)
+    return _Source(total, tuple(s.name for s in store.manifest.sources), parts())
 
 
 def _relabelled(batch, table):  # type: ignore[no-untyped-def]
@@ -165,26 +176,26 @@ def _relabelled(batch, table):  # type: ignore[no-untyped-def]
     return replace(batch, label=torch.from_numpy(np.append(table, -1)[batch.label.numpy(force=True)]))
 
 
-def _from_files(run: Run, paths: list[Path], drop_bad: bool) -> Iterator[int | _Part]:
+def _from_files(run: Run, paths: list[Path], drop_bad: bool) -> _Source:
     schema, layout = run.schema, run.raw_layout
-    names = tuple(short_names(paths))
     readers = [open_reader(p, layout, schema, truth=False) for p in paths]
-    yield sum(len(r) for r in readers)
     table = np.append(run.task.selection.table(schema), -1)
-    for number, (path, reader) in enumerate(zip(paths, readers, strict=True)):
-        with reader:
-            step = max(reader.step, 1)
-            step = step * max(1, ROWS // step)
-            for start in range(0, len(reader), step):
-                batch = reader.read(start, min(start + step, len(reader)))
-                good = check_events(batch, schema, where=path, drop_bad=drop_bad, truth=False)
-                yield _score(run, batch.take(good), schema, number, names, table, int((~good).sum()))
+
+    def parts() -> Iterator[_Part]:
+        for number, (path, reader) in enumerate(zip(paths, readers, strict=True)):
+            with reader:
+                step = max(reader.step, 1)
+                step = step * max(1, ROWS // step)
+                for start in range(0, len(reader), step):
+                    batch = reader.read(start, min(start + step, len(reader)))
+                    good = check_events(batch, schema, where=path, drop_bad=drop_bad, truth=False)
+                    events = _labelled(batch.take(good), table, number)
+                    yield _Part(partial(_batches, run, events), int((~good).sum()))
+
+    return _Source(sum(len(r) for r in readers), tuple(short_names(paths)), parts())
 
 
-def _score(
-    run: Run, batch: EventBatch, schema: EventSchema, file: int, names: tuple[str, ...], table: np.ndarray, dropped: int
-) -> _Part:
-    batch = _labelled(batch, table, file)
-    every = np.arange(len(batch))
-    parts = (batch.take(every[i : i + BATCH_SIZE]) for i in range(0, max(len(batch), 1), BATCH_SIZE))
-    return _Part(run.predict_batches(map(run.batch, parts), names), dropped)
+def _batches(run: Run, events: EventBatch) -> Iterator[Batch]:
+    every = np.arange(len(events))
+    parts = (events.take(every[i : i + BATCH_SIZE]) for i in range(0, max(len(events), 1), BATCH_SIZE))
+    return map(run.batch, parts)
