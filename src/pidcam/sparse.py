@@ -42,12 +42,13 @@ def taken_runs(source: np.ndarray, start: np.ndarray, offsets: np.ndarray) -> np
     out = np.empty((offsets[-1], *source.shape[1:]), source.dtype)
     step = source.nbytes // max(len(source), 1)
     if step and len(out):
-        copy_runs(_bytes(source), start * step, offsets * step, _bytes(out))
+        copy_runs(as_bytes(source), start * step, offsets * step, as_bytes(out))
     return out
 
 
-def _bytes(array: np.ndarray) -> np.ndarray:
-    return array.reshape(-1).view(np.uint8)
+def as_bytes(array: np.ndarray) -> np.ndarray:
+    """The bytes of an array in C order, copied only where it does not lie so."""
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
 
 
 def copy_runs(source: np.ndarray, start: np.ndarray, offsets: np.ndarray, out: np.ndarray, into: Any = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
@@ -29,6 +30,16 @@ Trunk = Callable[[tuple[int, ...]], tuple[nn.Module, int]]
 """(channels, *shape) -> (network from the image to an embedding, width of the embedding)."""
 Layers = Callable[[int], tuple[nn.Module, int]]
 """Width that comes in -> (network, width that comes out)."""
+
+
+def flattened(shape: tuple[int, ...]) -> tuple[nn.Module, int]:
+    """The trunk of a dense network: every value of the image."""
+    return nn.Flatten(), math.prod(shape)
+
+
+def dropped(fraction: float) -> Layers:
+    """Nothing between trunk and heads but dropout."""
+    return lambda width: (nn.Dropout(fraction), width)
 
 
 class FeatureNorm(nn.Module):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from torch import nn
 
 from pidcam.config import merge
 from pidcam.models.base import Inputs, register_model
-from pidcam.models.blocks import Activation, Fraction, Joined, Positive, Widths, dense_layers
+from pidcam.models.blocks import Activation, Fraction, Joined, Positive, Widths, dense_layers, flattened
 
 RECIPE: dict[str, Any] = {
     "transforms": [{"name": "scale", "by": "rms"}],
@@ -36,7 +35,7 @@ def mlp(
     return Joined(
         inputs,
         outputs,
-        lambda shape: (nn.Flatten(), math.prod(shape)),
+        flattened,
         lambda width: dense_layers(width, widths, [dropout] * len(widths), activation),
     )
 
@@ -61,7 +60,7 @@ def pxd_mlp(
         last, width = dense_layers(width, widths[-1:], [0.0], "sigmoid")
         return nn.Sequential(*layers, *last), width
 
-    return Joined(inputs, outputs, lambda shape: (nn.Flatten(), math.prod(shape)), body)
+    return Joined(inputs, outputs, flattened, body)
 
 
 @register_model("lcd-dnn", images=1, recipe=RECIPE)
@@ -78,6 +77,6 @@ def lcd_dnn(
     return Joined(
         inputs,
         outputs,
-        lambda shape: (nn.Flatten(), math.prod(shape)),
+        flattened,
         lambda cells: dense_layers(cells, [width] * depth, [dropout] * depth, activation),
     )

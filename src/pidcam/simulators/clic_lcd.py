@@ -161,11 +161,10 @@ def _pions(images, energy, x, y, parameters, showers, pile, rng):  # type: ignor
     shower_hadronic(
         images, event, energy * (1 - fraction), x, y, start, alpha, beta, RADIUS, GROWTH, SHAPE_HADRONIC, pile, rng,
     )  # fmt: skip
-    depth = np.interp(start, pile.pion, pile.x0)
+    depth, at = (np.interp(start, pile.pion, along) for along in (pile.x0, pile.z))
     share = rng.random(len(energy))  # a leading neutral pion, and the rest
     for part in (share, 1 - share):
         straight = rng.normal(0, SLOPE, (2, len(energy)))
-        at = np.interp(start, pile.pion, pile.z)
         soft = energy * fraction * part > SOFTEST
         _photons(
             images, event[soft], (energy * fraction * part)[soft], (x - straight[0] * at)[soft],

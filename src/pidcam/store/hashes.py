@@ -6,7 +6,7 @@ import numpy as np
 import xxhash
 
 from pidcam.events import Dense, EventBatch, Images
-from pidcam.sparse import copy_runs
+from pidcam.sparse import as_bytes, copy_runs
 
 Part = tuple[np.ndarray, np.ndarray]
 """Bytes of all events end to end, and (n+1,) where each event begins."""
@@ -49,7 +49,7 @@ def _parts_of(images: Images) -> list[Part]:
     if isinstance(images, Dense):
         return [_even(images.values, len(images))]
     hits = images.hits()  # with the number of hits, no two events of several images can run into each other
-    ragged = [(_bytes(a), images.offsets * (a.nbytes // max(len(a), 1))) for a in (images.place, images.value)]
+    ragged = [(as_bytes(a), images.offsets * (a.nbytes // max(len(a), 1))) for a in (images.place, images.value)]
     return [_even(hits.astype(np.int64), len(hits)), *ragged]
 
 
@@ -58,8 +58,4 @@ def _rows_of(columns: dict[str, np.ndarray], n: int) -> Part:
 
 
 def _even(array: np.ndarray, n: int) -> Part:
-    return _bytes(array), np.arange(n + 1, dtype=np.int64) * (array.nbytes // max(n, 1))
-
-
-def _bytes(array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return as_bytes(array), np.arange(n + 1, dtype=np.int64) * (array.nbytes // max(n, 1))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from pidcam.batch import Batch
 from pidcam.tasks.base import Task
 from pidcam.training.evaluate import predict
 from pidcam.training.network import Network
-from pidcam.training.precision import HOPELESS, WORTH, candidates
+from pidcam.training.precision import candidates, choose_precision, timed
 
 TIMED = 256
 """Events that are timed: enough to tell, few enough for a machine that only emulates the lower precision."""
@@ -24,10 +24,8 @@ def quicken(network: Network, task: Task, batches: Sequence[Batch]) -> dict[str,
     part = batches[0].rows(0, TIMED)
     seconds: dict[str, float] = {}
     for name in candidates(network.device):
-        seconds[name] = _seconds(network, part, name, HOPELESS * seconds.get("fp32", float("inf")))
-    chosen = min(seconds, key=lambda name: seconds[name])
-    if seconds["fp32"] < WORTH * seconds[chosen]:
-        chosen = "fp32"
+        seconds[name] = _seconds(network, part, name, seconds.get("fp32"))
+    chosen = choose_precision(seconds)
     exact = predict(_at(network, "fp32"), batches, task)
     quick = exact if chosen == "fp32" else predict(_at(network, chosen), batches, task)
     shifts = np.concatenate([np.abs(quick.columns[name] - exact.columns[name]) for name in exact.columns])
@@ -59,13 +57,5 @@ def _at(network: Network, precision: str):  # type: ignore[no-untyped-def]
     return score
 
 
-def _seconds(network: Network, batch: Batch, precision: str, hopeless: float) -> float:
-    """Best of three after one to warm up, which is enough where it takes longer than `hopeless`."""
-    score, times = _at(network, precision), list[float]()
-    while len(times) < 4:
-        start = time.perf_counter()
-        score(batch)
-        times.append(time.perf_counter() - start)
-        if times[0] > hopeless:
-            break
-    return min(times[1:] or times)
+def _seconds(network: Network, batch: Batch, precision: str, fp32: float | None) -> float:
+    return min(timed(partial(_at(network, precision), batch), fp32))

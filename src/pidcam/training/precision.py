@@ -46,19 +46,28 @@ def probe_precision(
     batch = batch.rows(0, PROBED)
     for precision in candidates(batch.device):
         trial = copy.deepcopy(module).train()
-        times: list[float] = []
-        while len(times) < 4:
-            start = time.perf_counter()
+
+        def once(trial: torch.nn.Module = trial, precision: str = precision) -> None:
             with autocast(precision, batch.device):
                 outputs = trial(batch)
             loss({k: v.float() for k, v in outputs.items()}, batch).mean().backward()
             if batch.device.type == "cuda":
                 torch.cuda.synchronize()
-            times.append(time.perf_counter() - start)
-            if times[0] > HOPELESS * seconds.get("fp32", float("inf")):
-                break
-        seconds[precision] = statistics.median(times[1:] or times)
+
+        seconds[precision] = statistics.median(timed(once, seconds.get("fp32")))
     return seconds
+
+
+def timed(call: Callable[[], object], fp32: float | None) -> list[float]:
+    """Seconds of three calls after one to warm up; of that one alone where it is hopeless beside `fp32` seconds."""
+    times: list[float] = []
+    for _ in range(4):
+        start = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - start)
+        if fp32 is not None and times[0] > HOPELESS * fp32:
+            return times
+    return times[1:]
 
 
 def choose_precision(seconds: dict[str, float]) -> str:
