@@ -43,6 +43,11 @@ class SparseImage:
         hits = slice(int(offsets[0]), int(offsets[-1]))
         return replace(self, offsets=offsets - hits.start, place=self.place[hits], value=self.value[hits])
 
+    def keep(self, hits: Tensor) -> SparseImage:
+        """Only the hits where `hits` (hits,) is True; every event stays."""
+        before = torch.cat([hits.new_zeros(1, dtype=torch.int64), hits.cumsum(0)])
+        return replace(self, offsets=before[self.offsets.long()], place=self.place[hits], value=self.value[hits])
+
     @property
     def event(self) -> Tensor:
         """(hits,) int64 number of the event that each hit belongs to."""

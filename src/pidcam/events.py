@@ -64,6 +64,11 @@ class Ragged:
         start = self.offsets[:-1][rows]
         return type(self)(offsets, taken_runs(self.place, start, offsets), taken_runs(self.value, start, offsets))
 
+    def keep(self, hits: np.ndarray) -> Self:
+        """Only the hits where `hits` (hits,) is True; every event stays."""
+        offsets = np.concatenate([[0], np.cumsum(hits)])[self.offsets]
+        return type(self)(offsets, self.place[hits], self.value[hits])
+
     @classmethod
     def concat(cls, parts: Sequence[Self]) -> Self:
         offsets = np.concatenate([[0], np.cumsum(np.concatenate([p.hits() for p in parts]))])

@@ -75,6 +75,13 @@ class Image(Spec):
         """Shape of one dense event: (channels, *shape)."""
         return (len(self.channels), *self.shape)
 
+    def channel_number(self, name: str | None = None, *, where: str | None = None) -> int:
+        """Number of the channel called `name`, of the first without; `UnknownNameError` names the nearest one."""
+        names = [c.name for c in self.channels]
+        if name is not None and name not in names:
+            raise UnknownNameError("channel", name, names, where=where)
+        return 0 if name is None else names.index(name)
+
 
 class Column(Spec):
     """A scalar that comes with each event: an input feature, or a truth target such as the energy.

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pidcam.batch import Batch, SparseImage
+from pidcam.batch import Batch, SparseImage, flat_cells
 from pidcam.errors import ConfigError, InputError, UnknownNameError
 from pidcam.schema import EventSchema, Image
 from pidcam.units import physical_unit
@@ -121,9 +121,8 @@ def _dead(image: Picture, value: float, spec: Image, seed: int) -> Picture:
     place = image.place.cpu()
     if place.is_floating_point():
         place = (place - torch.tensor(spec.low)) / torch.tensor(spec.pitch)
-    flat = torch.zeros(len(place), dtype=torch.int64)
-    for axis, length in enumerate(shape):
-        flat = flat * length + place[:, axis].floor().long().clamp(0, length - 1)
+    cell = torch.minimum(place.floor().long().clamp(min=0), torch.tensor(shape) - 1)
+    flat = flat_cells(torch.zeros(len(place), dtype=torch.int64), cell, shape)
     return _keep(image, alive[flat].to(image.place.device))
 
 
@@ -145,9 +144,7 @@ def _keep(image: Picture, kept: Tensor) -> Picture:
     """Only the cells or hits that are `kept`; the others lose all their channels."""
     if isinstance(image, Tensor):
         return image * kept.unsqueeze(1)
-    before = torch.cat([torch.zeros(1, dtype=torch.int64, device=kept.device), kept.long().cumsum(0)])
-    offsets = before[image.offsets.long()]
-    return replace(image, offsets=offsets, place=image.place[kept], value=image.value[kept])
+    return image.keep(kept)
 
 
 def _normal(like: Tensor, width: float, seed: int) -> Tensor:

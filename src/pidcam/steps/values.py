@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from pidcam.errors import UnknownNameError
-from pidcam.events import Dense, EventBatch, Images, Ragged
+from pidcam.events import Dense, EventBatch, Images
 from pidcam.schema import EventSchema, Image
 from pidcam.steps.base import Step, steps
 
@@ -25,10 +25,7 @@ class _OfChannel(Step):
         if self.image is None and not schema.images:
             raise UnknownNameError("image", "", ())
         image = schema.images[0] if self.image is None else schema.image(self.image)
-        names = [c.name for c in image.channels]
-        if self.channel is not None and self.channel not in names:
-            raise UnknownNameError("channel", self.channel, names, where=f"image '{image.name}'")
-        return image, names.index(self.channel) if self.channel else 0
+        return image, image.channel_number(self.channel, where=f"image '{image.name}'")
 
     def __call__(self, events: EventBatch, schema: EventSchema) -> EventBatch:
         image, channel = self._find(schema)
@@ -48,7 +45,7 @@ class Threshold(_OfChannel):
     def changed(self, images: Images, channel: int) -> Images:
         if isinstance(images, Dense):
             return Dense(np.where(images.values[:, channel, None] < self.minimum, np.float32(0), images.values))
-        return _taken(images, images.value[:, channel] >= self.minimum)
+        return images.keep(images.value[:, channel] >= self.minimum)
 
 
 @steps.register("calibrate")
@@ -66,11 +63,4 @@ class Calibrate(_OfChannel):
             return Dense(values)
         value = images.value.copy()
         value[:, channel] = value[:, channel] * self.factor + self.offset
-        return _taken(replace(images, value=value), (value != 0).any(axis=1))
-
-
-def _taken(images: Ragged, hits: np.ndarray) -> Images:
-    """The hits that are marked."""
-    offsets = np.concatenate([[0], np.cumsum(hits)])[images.offsets]
-    taken: Images = type(images)(offsets, images.place[hits], images.value[hits])  # type: ignore[assignment]
-    return taken
+        return replace(images, value=value).keep((value != 0).any(axis=1))

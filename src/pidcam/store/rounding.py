@@ -36,17 +36,14 @@ def rounded(events: EventBatch, schema: EventSchema, *, where: Path) -> tuple[Ev
     lost = []
     for image in schema.images:
         before = events.images[image.name]
-        dense = isinstance(before, Dense)
-        values = before.values if dense else before.value  # type: ignore[union-attr]
+        values = before.values if isinstance(before, Dense) else before.value
         with np.errstate(over="ignore"):
             after = values.astype(np.float16)
         lost += [_terms(values[:, k], after[:, k], image, k, where) for k in range(len(image.channels))]
-        if dense:
+        if isinstance(before, Dense):
             images[image.name] = Dense(after)
-            continue
-        hit = (after != 0).any(axis=1)
-        offsets = np.concatenate([[0], np.cumsum(hit)])[before.offsets]  # type: ignore[union-attr]
-        images[image.name] = type(before)(offsets, before.place[hit], after[hit])  # type: ignore[union-attr, call-arg]
+        else:
+            images[image.name] = replace(before, value=after).keep((after != 0).any(axis=1))
     return replace(events, images=images), np.array(lost).reshape(-1, TERMS)
 
 

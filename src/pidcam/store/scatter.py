@@ -69,10 +69,7 @@ def voxel_of(
     index = (place - row(low)) / row(pitch)
     inside = ((index >= 0) & (index < row(shape))).all(dim=1)
     index = torch.where(inside[:, None], index, 0).to(torch.int64)
-    cell = index[:, 0]
-    for axis in range(1, len(shape)):
-        cell = cell * int(shape[axis]) + index[:, axis]
-    return cell, inside
+    return flat_cells(torch.zeros_like(index[:, 0]), index, tuple(shape)), inside
 
 
 def _index(hits: SparseImage, cell: Tensor, out: Tensor) -> Tensor:

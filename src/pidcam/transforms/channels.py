@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pidcam.batch import Batch, SparseImage
-from pidcam.errors import ConfigError, UnknownNameError
+from pidcam.errors import ConfigError
 from pidcam.schema import EventSchema, Image
 from pidcam.transforms.base import Statistics, Transform, transforms
 
@@ -22,10 +22,8 @@ class Channels(Transform):
 
     def fitted(self, schema: EventSchema, statistics: Statistics) -> Self:
         for name, wanted in self.keep.items():
-            known = [c.name for c in schema.image(name).channels]
             for channel in wanted:
-                if channel not in known:
-                    raise UnknownNameError("channel", channel, known, where=f"transforms, image '{name}'")
+                schema.image(name).channel_number(channel, where=f"transforms, image '{name}'")
             if not wanted:
                 raise ConfigError("keeps no channel", where=f"transforms, image '{name}'")
         return self
@@ -48,5 +46,4 @@ class Channels(Transform):
         return replace(batch, images={**batch.images, **chosen})
 
     def _numbers(self, image: Image) -> list[int]:
-        names = [c.name for c in image.channels]
-        return [names.index(c) for c in self.keep.get(image.name, names)]
+        return [image.channel_number(c) for c in self.keep.get(image.name, [c.name for c in image.channels])]

@@ -154,13 +154,7 @@ def _windowed_hits(x: SparseImage, axis: int, start: torch.Tensor, length: int, 
     column = column - begin
     if cyclic:
         return ascending(_with_column(replace(x, shape=shape), axis, column % x.shape[axis]))
-    return kept(_with_column(replace(x, shape=shape), axis, column), (column >= 0) & (column < length))
-
-
-def kept(hits: SparseImage, mask: torch.Tensor) -> SparseImage:
-    """The hits where `mask` (hits,) is True."""
-    before = torch.cat([mask.new_zeros(1, dtype=torch.int64), mask.cumsum(0)])
-    return replace(hits, offsets=before[hits.offsets], place=hits.place[mask], value=hits.value[mask])
+    return _with_column(replace(x, shape=shape), axis, column).keep((column >= 0) & (column < length))
 
 
 def ascending(hits: SparseImage) -> SparseImage:

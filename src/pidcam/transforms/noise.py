@@ -9,10 +9,9 @@ import torch
 from pydantic import Field
 
 from pidcam.batch import Batch, SparseImage
-from pidcam.errors import ConfigError, UnknownNameError
+from pidcam.errors import ConfigError
 from pidcam.schema import EventSchema
 from pidcam.transforms.base import Statistics, Transform, transforms
-from pidcam.transforms.geometry import kept
 
 Size = Annotated[float, Field(ge=0)]
 
@@ -35,16 +34,13 @@ class Smear(Transform):
     noise: Size = 0.0
 
     def fitted(self, schema: EventSchema, statistics: Statistics) -> Self:
-        names = [c.name for c in schema.image(self.image).channels]
-        if self.channel is not None and self.channel not in names:
-            raise UnknownNameError("channel", self.channel, names, where="transform 'smear'")
+        schema.image(self.image).channel_number(self.channel, where="transform 'smear'")
         if not (self.stochastic or self.constant or self.noise):
             raise ConfigError("smears by nothing", where="transform 'smear'", fix="give stochastic, constant or noise")
         return self
 
     def __call__(self, batch: Batch, schema: EventSchema, generator: torch.Generator) -> Batch:
-        names = [c.name for c in schema.image(self.image).channels]
-        channel = names.index(self.channel) if self.channel else 0
+        channel = schema.image(self.image).channel_number(self.channel)
         image = batch.images[self.image]
         values = image.value if isinstance(image, SparseImage) else image
         old = values[:, channel]
@@ -88,5 +84,5 @@ class DropCells(Transform):
             image = images[name]
             shape = (len(image.place),) if isinstance(image, SparseImage) else (len(image), 1, *image.shape[2:])
             stay = (torch.rand(shape, generator=generator) >= self.probability).to(batch.device)
-            images[name] = kept(image, stay) if isinstance(image, SparseImage) else torch.where(stay, image, 0)
+            images[name] = image.keep(stay) if isinstance(image, SparseImage) else torch.where(stay, image, 0)
         return replace(batch, images=images)

@@ -58,9 +58,7 @@ class Voxelise(Transform):
                     raise UnknownNameError("column", name, columns, where=where)
             if len(self.centre) != axes:
                 raise ConfigError(f"image '{image.name}' has {axes} axes, centre has {len(self.centre)}", where=where)
-        channels = [c.name for c in image.channels]
-        if self.channel is not None and self.channel not in channels:
-            raise UnknownNameError("channel", self.channel, channels, where=where)
+        image.channel_number(self.channel, where=where)
         shape = self.shape or [max(1, round(w / p)) for w, p in zip(window or [], pitch, strict=True)]
         return self.model_copy(update={"pitch": pitch, "shape": shape, "window": None})
 
@@ -102,8 +100,7 @@ class Voxelise(Transform):
         if isinstance(self.centre, list):
             columns = batch.features | batch.targets
             return torch.stack([columns[name] for name in self.centre], dim=1)
-        channel = [c.name for c in image.channels].index(self.channel) if self.channel else 0
-        value = hits.value[:, channel]
+        value = hits.value[:, image.channel_number(self.channel)]
         if self.centre == "barycentre":
             total = value.new_zeros(len(batch)).index_add(0, hits.event, value)
             moment = value.new_zeros(len(batch), len(image.shape)).index_add(0, hits.event, hits.place * value[:, None])

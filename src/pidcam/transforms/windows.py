@@ -48,9 +48,7 @@ class Crop(_Smaller):
 
     def fitted(self, schema: EventSchema, statistics: Statistics) -> Self:
         self._axes(self.cells, schema, "transform 'crop'")
-        channels = [c.name for c in schema.image(self.image).channels]
-        if self.channel is not None and self.channel not in channels:
-            raise UnknownNameError("channel", self.channel, channels, where="transform 'crop'")
+        schema.image(self.image).channel_number(self.channel, where="transform 'crop'")
         return self
 
     def outcome(self, schema: EventSchema, statistics: Statistics) -> tuple[EventSchema, Statistics]:
@@ -83,7 +81,7 @@ class Crop(_Smaller):
             return {
                 axis: torch.full((n,), (lengths[axis] - size) // 2, device=device) for axis, size in self.cells.items()
             }
-        channel = [c.name for c in image.channels].index(self.channel) if self.channel else 0
+        channel = image.channel_number(self.channel)
         dense = x.dense() if isinstance(x, SparseImage) else x
         place = torch.unravel_index(dense[:, channel].flatten(1).argmax(1), image.shape)
         return {axis: place[image.axes.index(axis)] - size // 2 for axis, size in self.cells.items()}
