@@ -72,12 +72,15 @@ def worker_pool(workers: int) -> ProcessPoolExecutor:
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[Executor]:
-    """The workers of a Dask cluster whose scheduler is at `address` (tcp://host:port), as an executor.
+def cluster(address: str | None) -> Iterator[Executor | None]:
+    """The workers of a Dask cluster whose scheduler is at `address` (tcp://host:port), as an executor; None without.
 
     They must see the files under the same paths. Raises `MissingExtraError` without Dask, `InputError` if nobody
     answers, there are no workers, or they have another pidcam.
     """
+    if address is None:
+        yield None
+        return
     try:
         from distributed import Client
     except ImportError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,11 @@ def test_files_bear_official_names_and_say_how_they_were_made(tmp_path: Path) ->
     assert visible == {"Photon", "Electron", "simulation.json"}
 
 
-def test_files_depend_on_the_seed_and_not_on_who_does_the_work(tmp_path: Path) -> None:
+def test_files_depend_on_the_seed_and_not_on_who_does_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = content(pidcam.simulate("toy", 50, tmp_path / "one", seed=3, workers=1))
-    with ThreadPoolExecutor(3) as pool:
-        many = content(pidcam.simulate("toy", 50, tmp_path / "many", seed=3, executor=pool))
+    with ThreadPoolExecutor(3) as pool, monkeypatch.context() as patched:
+        patched.setattr("pidcam.verbs.simulate.on_cluster", lambda address: nullcontext(pool))
+        many = content(pidcam.simulate("toy", 50, tmp_path / "many", seed=3, cluster="tcp://there:8786"))
     other = content(pidcam.simulate("toy", 50, tmp_path / "other", seed=4, workers=1))
     for name, images in one.items():
         np.testing.assert_array_equal(images, many[name])

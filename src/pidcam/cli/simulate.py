@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -35,12 +34,10 @@ def simulate_command(
     ] = None,
 ) -> Shown:
     """Make official raw files of a detector by fast simulation."""
-    from pidcam import jobs
     from pidcam.cli.show_simulation import show_simulation
     from pidcam.verbs.simulate import simulate
 
-    with jobs.cluster(cluster) if cluster else nullcontext() as executor:
-        made = simulate(
-            detector, n, out, species=species, seed=seed, workers=workers, executor=executor, set=parameters or ()
-        )
+    made = simulate(
+        detector, n, out, species=species, seed=seed, workers=workers, cluster=cluster, set=parameters or ()
+    )
     return made.as_json(), lambda: show_simulation(made)

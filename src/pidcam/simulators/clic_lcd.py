@@ -38,13 +38,14 @@ from pidcam.simulators.clic_features import clic_features
 Floats = NDArray[np.float64]
 
 CELL = 5.1
-PION_MASS, NEUTRAL_PION_MASS = 0.13957, 0.13498
+NEUTRAL_PION_MASS = 0.13498
+"""GeV"""
 SOFTEST = 0.01
 """GeV below which a photon or electron is not followed."""
 SHAPE, SHAPE_HADRONIC = 1.0, 0.5
 """Of the gamma distributions of the energy that one crossing leaves."""
-
-
+RADIUS, GROWTH, SLOPE = 30, 40, 0.07
+"""mm, mm per interaction length, and the r.m.s. slope of neutral pions to the primary."""
 TUNING = Tuning(later=0.55, longer=0.15, spread=0.75, core=1.05, tail=1.1, wider=0.03, albedo=6e-4)
 RESOLUTION = 0.17
 """sqrt(GeV): the sampling term of tungsten and silicon, for the record; here it follows from the spots."""
@@ -114,11 +115,10 @@ def events(parameters: ClicLcd, species: Species, n: int, rng: Generator) -> Eve
         ecal += rng.normal(0, parameters.noise * 1e-3, ecal.shape).astype(np.float32)
     for volume in images:
         volume[np.abs(volume) < parameters.threshold * 1e-3] = 0
-    pdg = species.draw_pdg(n, rng)
     made: dict[str, Images] = {
         name: Cells.from_dense(Dense(volume[:, None])) for name, volume in (("ecal", ecal), ("hcal", hcal))
     }
-    return make_events("clic-lcd", species, made, clic_features(ecal, hcal), {"energy": energy, "pdg": pdg})
+    return make_events("clic-lcd", species, made, clic_features(ecal, hcal), {"energy": energy})
 
 
 def _shower(images, event, energy, x, y, slope_x, slope_y, start, showers, pile, rng):  # type: ignore[no-untyped-def]
@@ -171,9 +171,6 @@ def _pions(images, energy, x, y, parameters, showers, pile, rng):  # type: ignor
             (y - straight[1] * at)[soft], straight[0][soft], straight[1][soft], showers, pile, rng, depth[soft],
         )  # fmt: skip
 
-
-RADIUS, GROWTH, SLOPE = 30, 40, 0.07
-"""mm, mm per interaction length, and the r.m.s. slope of neutral pions to the primary."""
 
 simulators.add(
     "clic-lcd",

@@ -51,7 +51,5 @@ def prepare(
     if (out / NAME).exists():
         say(f"{out}: looking whether the store that is there is the one asked for")
     learn, judge = raw_files(detector, files), [Path(path) for path in test]
-    if cluster is None:
-        return prepare_store(found, learn, out, parsed, test=judge, workers=workers)
     with on_cluster(cluster) as executor:
-        return prepare_store(found, learn, out, parsed, test=judge, executor=executor)
+        return prepare_store(found, learn, out, parsed, test=judge, workers=workers, executor=executor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from pidcam.config import overrides, parse
 from pidcam.detectors.base import detectors
 from pidcam.errors import ConfigError, InputError
+from pidcam.jobs import cluster as on_cluster
 from pidcam.simulators.base import simulators
 from pidcam.simulators.run import simulate_files
 
@@ -38,16 +38,16 @@ def simulate(
     species: Sequence[str | int] | None = None,
     seed: int = 0,
     workers: int | None = None,
-    executor: Executor | None = None,
+    cluster: str | None = None,
     set: Sequence[str] = (),
     **parameters: Any,
 ) -> Simulation:
     """Simulate `n` events of each species of `detector` into the folder `out` (default: `data/<detector>`).
 
     `species` are names, classes or PDG ids (default: all); `parameters` are those of the simulator, also as `set` of
-    `key=value`. The files are a function of all this and `seed`, for any number of `workers` or any `executor`. Called
-    again it finishes what was stopped, or returns what is there; nothing is overwritten. Raises `UnknownNameError`,
-    `ConfigError` or `InputError` for what cannot be simulated.
+    `key=value`. The files are a function of all this and `seed`, whether `workers` processes make them or those of the
+    Dask scheduler at `cluster` (`tcp://host:port`). Called again it finishes what was stopped, or returns what is
+    there; nothing is overwritten. Raises `UnknownNameError`, `ConfigError` or `InputError` for what it cannot make.
     """
     if detector not in simulators and detector in detectors:
         raise InputError(f"detector '{detector}' has no simulator", fix=f"simulated are: {', '.join(simulators)}")
@@ -57,5 +57,6 @@ def simulate(
     given = parse(simulator.parameters, {**parameters, **overrides(set)}, where=f"simulator '{detector}'")
     chosen = simulator.choose(species)
     out = Path("data") / detector if out is None else Path(out)
-    record = simulate_files(detector, given, chosen, n, seed, out, workers=workers, executor=executor)
+    with on_cluster(cluster) as executor:
+        record = simulate_files(detector, given, chosen, n, seed, out, workers=workers, executor=executor)
     return Simulation(out, record)
