@@ -106,6 +106,17 @@ def test_scores_that_are_not_finite_are_told_and_left_out():
     assert result.warnings["b"][:2] == [line, f"test: {line}"]
 
 
+def test_weights_that_sum_to_nothing_are_a_named_gap():
+    first, second = entry("a"), entry("b", 7)
+    splits = {k: replace(t, weight=np.where(t.label == 0, -1.0, 1.0)) for k, t in second.splits.items()}
+    result = compare_runs([first, replace(second, splits=splits)])
+    row = result.rows[1]
+    assert row.numbers["auc"] is row.points is row.paired.auc is None
+    assert any("must be above zero" in line for line in result.warnings["b"])
+    assert result.rows[0].numbers["auc"] > 0.5
+    assert len(comparison_table(result).rows) == 2
+
+
 @pytest.mark.parametrize(
     ("others", "kind", "line"),
     [

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
+
+LONGEST_NAME = 30
+"""Letters of the first column that are never broken into lines."""
 
 
 def console() -> Console:
@@ -22,7 +25,10 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title: 
     table = Table(title=Text(title) if title else None, title_justify="left", title_style="bold")
     for index, name in enumerate(columns):
         numbers = all(isinstance(r[index], int | float) or r[index] is None for r in rows)
-        table.add_column(Text(name), justify="right" if numbers and rows else "left", overflow="fold")
+        # names of rows stay whole as long as they leave room for the rest
+        whole = index == 0 and all(len(_text(r[0])) <= LONGEST_NAME for r in rows)
+        justify: JustifyMethod = "right" if numbers and rows else "left"
+        table.add_column(Text(name), justify=justify, overflow="fold", no_wrap=whole)
     for row in rows:
         table.add_row(*[Text(_text(value)) for value in row])
     console().print(table)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pidcam import analysis
-from pidcam.errors import InputError
-from pidcam.evaluation.paired import compare_scores
+from pidcam.errors import InputError, MismatchError
+from pidcam.evaluation.paired import Paired, compare_scores
 from pidcam.evaluation.repeated import Row, Seeds, Sizes, seeds, sizes
 from pidcam.evaluation.sample import clean
 from pidcam.evaluation.sections import Gaps, Judged
@@ -50,7 +50,7 @@ class Comparison:
 
 
 def compare_runs(entries: Sequence[Entry]) -> Comparison:
-    """Compare runs on their test splits, matched by (file, row), with the first.
+    """Compare runs on their test splits, matched by (file, row), with the first. What cannot be told is a named gap.
 
     Raises `InputError` for fewer than two runs or one without test split, `MismatchError` for other classes or events.
     """
@@ -61,8 +61,7 @@ def compare_runs(entries: Sequence[Entry]) -> Comparison:
     task, base = entries[0].task, tests[0]  # one question for all: the reference says what is signal
     rows = []
     for entry, test in zip(entries, tests, strict=True):
-        warn = gaps.warn(entry.name)
-        paired = None if entry is entries[0] else compare_scores(task, base, test, warn, where=entry.name)
+        paired = None if entry is entries[0] else _paired(task, base, test, gaps, entry.name)
         numbers, points = _alone(task, entry, test, gaps)
         cost = (entry.seconds, entry.parameters, entry.trained_on)
         rows.append(Row(entry.name, numbers, points, paired, *cost))
@@ -77,6 +76,16 @@ def _test(entry: Entry) -> Predictions:
     return entry.splits["test"]
 
 
+def _paired(task: Task, base: Predictions, test: Predictions, gaps: Gaps, name: str) -> Paired | None:
+    try:
+        return compare_scores(task, base, test, gaps.warn(name), where=name)
+    except MismatchError:
+        raise  # not the same question: nothing can be compared
+    except InputError as error:
+        gaps.warn(name)(str(error))
+        return None
+
+
 def _alone(task: Task, entry: Entry, test: Predictions, gaps: Gaps) -> tuple[dict[str, Any], dict[str, Any] | None]:
     warn = gaps.warn(entry.name)
     splits = {}
@@ -85,7 +94,7 @@ def _alone(task: Task, entry: Entry, test: Predictions, gaps: Gaps) -> tuple[dic
             splits[split], lines = clean(predictions, split)
             for line in lines:
                 warn(f"{split}: {line}")
-    metrics = task.metrics(splits["test"])
+    metrics = gaps.attempt(entry.name, lambda: task.metrics(splits["test"])) or {}
     numbers = {k: metrics.get(k) for k in ("n", "loss", "auc", "auc_error", "accuracy", "accuracy_error")}
     points = gaps.attempt(entry.name, lambda: working_points(Judged(task, splits), warn))
     return numbers, points

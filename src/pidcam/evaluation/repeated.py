@@ -41,7 +41,7 @@ class Seeds:
 
     runs: tuple[str, ...]
     auc: SeedSpread | None
-    accuracy: SeedSpread
+    accuracy: SeedSpread | None
     points: dict[str, SeedSpread]
 
 
@@ -77,8 +77,7 @@ def seeds(rows: Sequence[Row], configs: Sequence[Mapping[str, Any]]) -> list[See
         shared = [name for name in points[0] if all(name in each for each in points)]
         spreads = {name: _over([each[name] for each in points]) for name in shared}
         names = tuple(row.name for row in group)
-        # every judged sample has an accuracy
-        found.append(Seeds(names, spread.get("auc"), spread["accuracy"], spreads))
+        found.append(Seeds(names, spread.get("auc"), spread.get("accuracy"), spreads))
     return found
 
 

@@ -51,10 +51,14 @@ def compare(
     result = compare_runs(entries)
     if out is not None:
         out = Path(out)
-        write_json(out / "comparison.json", result.as_json())
         signals = entries[0].task.signals
         tests = {entry.name: clean(entry.splits["test"], "test")[0] for entry in entries}
-        reports.save(reports.roc(tests, signal=signals[0] if len(signals) == 1 else None), out / "roc")
+        try:
+            figure = reports.roc(tests, signal=signals[0] if len(signals) == 1 else None)
+            reports.save(figure, out / "roc")
+        except InputError as error:  # weights that sum to nothing: the gap is named, the tables are written
+            result.warnings["roc"] = [str(error)]
+        write_json(out / "comparison.json", result.as_json())
         if result.sizes:
             reports.save(reports.learning_curve(result.as_json()["sizes"]), out / "learning_curve")
         for each in comparison_tables(result) if form else ():
