@@ -9,7 +9,11 @@ from pidcam.schema import Channel, Column, EventSchema, Image, ParticleClass
 
 @detectors.register("cms-jets")
 def cms_jets() -> Detector:
-    """125 x 125 cells around the jet axis, channels first: pT of tracks, ECAL and HCAL energy; the jet's pT, mass."""
+    """125 x 125 cells around the jet axis, channels first: pT of tracks, ECAL and HCAL energy; the jet's pT, mass.
+
+    The energy of an HCAL tower is spread evenly over its 5 x 5 cells. Simulated files also tell the PDG id and pT of
+    the parton, and the number of other collisions.
+    """
     jet = Image(
         name="jet",
         shape=(125, 125),
@@ -30,6 +34,12 @@ def cms_jets() -> Detector:
             images=(jet,),
             # they tell the classes apart by themselves (AUC 0.72): state whether a model was given them
             features=(Column(name="pt", unit="GeV"), Column(name="m0", unit="GeV")),
+            # what simulated files know beside
+            targets=(
+                Column(name="parton", optional=True),
+                Column(name="parton_pt", unit="GeV", optional=True),
+                Column(name="pile_up", optional=True),
+            ),
             classes=(ParticleClass(name="quark", pdg=quarks), ParticleClass(name="gluon", pdg=(21,))),
             content_identifies=True,
         ),
@@ -37,6 +47,7 @@ def cms_jets() -> Detector:
             format="parquet",
             images={"jet": ImageSource(key="X_jets", order="channel-first")},
             features={"pt": "pt", "m0": "m0"},
+            targets={"parton": "parton", "parton_pt": "parton_pt", "pile_up": "pile_up"},
             label=LabelSource(key="y", values={0: "quark", 1: "gluon"}),
         ),
     )

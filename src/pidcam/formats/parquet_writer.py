@@ -64,7 +64,7 @@ class ParquetWriter:
         if self._about is not None:
             table = table.replace_schema_metadata({"pidcam": json.dumps(self._about)})
         if self._file is None:
-            self._file = pq.ParquetWriter(self._part, table.schema, compression="snappy")
+            self._file = pq.ParquetWriter(self._part, table.schema, compression="snappy", use_dictionary=False)
         rows = max(GROUP_BYTES * len(batch) // max(table.nbytes, 1), 1)
         self._file.write_table(table, row_group_size=rows)
 
