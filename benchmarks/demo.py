@@ -58,7 +58,7 @@ def write_readme(table: str) -> None:
 def markdown(result: RecipeResult) -> str:
     """One row per model."""
     lines = [HEAD, "| --- | --- | --- | --- | --- | --- |"]
-    for run, (name, of) in zip(result.runs, result.metrics.items(), strict=True):
+    for run, (name, of) in zip(result.runs.values(), result.metrics.items(), strict=True):
         cells = [with_error(of[s][k], of[s][f"{k}_error"], 3) for k in ("accuracy", "auc") for s in ("train", "test")]
         lines.append(" | ".join(["| " + name, *cells, duration(run.about["fit_seconds"]) + " |"]))
     return "\n".join(lines) + "\n"
@@ -66,10 +66,7 @@ def markdown(result: RecipeResult) -> str:
 
 def draw(result: RecipeResult, path: Path) -> None:
     """Two events as the detector sees them, mean images, and what the models make of them."""
-    tests = {
-        name: Predictions.load(run.path / "predictions" / "test.parquet")
-        for name, run in zip(result.metrics, result.runs, strict=True)
-    }
+    tests = {name: Predictions.load(run.path / "predictions" / "test.parquet") for name, run in result.runs.items()}
     path.parent.mkdir(exist_ok=True)
     with style():
         figure = new_figure(11.0, 3.4)

@@ -35,7 +35,7 @@ from pidcam.store.prepare import prepare_store
 from pidcam.store.store import Store
 from pidcam.training.config import resolve
 from pidcam.training.fast import quicken
-from pidcam.training.loop import _precision
+from pidcam.training.loop import find_precision
 from pidcam.training.precision import keep_freed_memory
 from pidcam.training.run import Run
 from pidcam.training.state import FitState
@@ -110,7 +110,7 @@ class Ours:
         self.run.directory.create()
         self.loader = self.run.loader(store, "train", training=True)
         self.state = FitState(self.run.model, self.run.task, self.run.directory, config.training, 1_000_000)  # type: ignore[arg-type]
-        self.precision = _precision(self.state, self.loader)
+        self.precision = find_precision(self.state, self.loader)
         self.state.set_precision(self.precision)
         self.step = Stepper(self.state)
         self.batches = [clone(batch) for batch in self.run.loader(store, "train")]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pidcam.store.store import Store as Store
     from pidcam.training.run import Run as Run
     from pidcam.training.run import load_run as load_run
+    from pidcam.verbs.bench import bench as bench
     from pidcam.verbs.card import card as card
     from pidcam.verbs.compare import compare as compare
     from pidcam.verbs.display import display as display
@@ -40,6 +41,7 @@ _PUBLIC = {
     "Predictions": "pidcam.predictions",
     "Run": "pidcam.training.run",
     "Store": "pidcam.store.store",
+    "bench": "pidcam.verbs.bench",
     "card": "pidcam.verbs.card",
     "compare": "pidcam.verbs.compare",
     "display": "pidcam.verbs.display",

@@ -45,7 +45,7 @@ class Predictions:
     @property
     def classify(self) -> bool:
         """Whether there is a probability for every class."""
-        return all(f"p_{name}" in self.columns for name in self.classes)
+        return bool(self.classes) and all(f"p_{name}" in self.columns for name in self.classes)
 
     @property
     def probabilities(self) -> np.ndarray:

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from toys import predictions
+from toys import predictions, task
 
 from pidcam.errors import InputError, MismatchError
 from pidcam.evaluation.sample import align, clean, rest_of
+
+TASK = task()
 
 
 def with_scores(table, rows, value):
@@ -18,7 +20,7 @@ def with_scores(table, rows, value):
 
 def test_events_without_a_finite_score_are_left_out_and_told():
     table = with_scores(predictions(), [3, 5, 7], [np.nan, np.inf, -np.inf])
-    kept, lines = clean(table, "test")
+    kept, lines = clean(TASK, table, "test")
     assert lines == ["3 of 600 events have a score that is not finite and are left out"]
     assert len(kept) == 597
     assert np.array_equal(kept.row, np.delete(table.row, [3, 5, 7]))
@@ -27,20 +29,20 @@ def test_events_without_a_finite_score_are_left_out_and_told():
 
 def test_clean_events_stay_the_same_object():
     table = predictions()
-    assert clean(table, "test") == (table, [])
+    assert clean(TASK, table, "test") == (table, [])
 
 
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        ({"label": np.full(600, -1)}, "test split: no event has a known class"),
+        ({"label": np.full(600, -1)}, "test split: no event has a known truth"),
         ({"columns": {"p_photon": np.full(600, np.nan), "p_electron": np.zeros(600)}},
          "test split: no event has a finite score"),
     ],
 )  # fmt: skip
 def test_nothing_to_judge_is_one_line(change, line):
     with pytest.raises(InputError) as error:
-        clean(replace(predictions(), **change), "test")
+        clean(TASK, replace(predictions(), **change), "test")
     assert str(error.value) == line
 
 

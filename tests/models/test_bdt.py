@@ -12,7 +12,7 @@ INPUTS = Inputs({}, ("x", "y"))
 
 
 class Task:
-    kind = "classification"
+    outputs = {"logit": 1}
 
 
 class History:
@@ -64,17 +64,16 @@ def test_weights_shift_the_prior_and_their_scale_does_not_matter():
 def test_growth_stops_when_the_validation_loss_does_and_the_history_says_so():
     history = History()
     model = grown(history=history, trees=1000, patience=10, learning_rate=0.3)
-    assert 1 <= model.booster.num_trees() < 200
+    assert 1 <= model.boosters[0].num_trees() < 200
     assert [line["epoch"] for line in history.lines] == [10 * (i + 1) for i in range(len(history.lines))]
     assert history.lines[-1]["train_loss"] < history.lines[-1]["valid_loss"]
 
 
-def test_only_classification_is_answered():
-    with pytest.raises(MismatchError, match="can only classify"):
+def test_only_classification_and_regression_are_answered():
+    with pytest.raises(MismatchError, match="can classify and regress, the task asks for energy"):
         models["bdt"].build(INPUTS, {"energy": 1})
-    regression = type("Regression", (), {"kind": "regression"})()
-    with pytest.raises(MismatchError, match="can only classify, the task is regression"):
-        models["bdt"].build(INPUTS, {"logit": 1}).fit([events()], [events()], regression, History())
+    with pytest.raises(MismatchError, match="was made for value, not logit"):
+        models["bdt"].build(INPUTS, {"value": 1}).fit([events()], [events()], Task(), History())
 
 
 def test_bad_weights_and_empty_splits_are_refused():
@@ -93,6 +92,6 @@ def test_trees_of_another_question_or_other_features_are_refused(tmp_path):
     other.load(tmp_path)
     with pytest.raises(MismatchError, match="other features"):
         other.predict(events())
-    (tmp_path / "bdt.txt").write_text("tree")
-    with pytest.raises(DataError, match=r"bdt\.txt"):
+    (tmp_path / "bdt-0.txt").write_text("tree")
+    with pytest.raises(DataError, match=r"bdt-0\.txt"):
         models["bdt"].build(INPUTS, {"logit": 1}).load(tmp_path)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import json
+import signal
 import socket
 import subprocess
 import sys
@@ -11,64 +12,55 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
+from pidcam.batch import Batch
+from pidcam.errors import Stopped
 from pidcam.runs import RunDirectory
-from pidcam.verbs.train import train
+from pidcam.training.step import Done, Stepper
+from pidcam.verbs.train import resume, train
 
 CONFIG = {
     "model": {"name": "mlp", "widths": [8], "dropout": 0.0},
     "training": {"epochs": 3, "batch_size": 93, "precision": "fp32", "threads": 1, "ema": 0.9, "accumulate": 2},
 }
 
-# the second rank alone is told to stop, in the middle of the second epoch; then both go on
-RANK = """
-import os, signal, sys
-from pidcam.errors import Stopped
-from pidcam.training.step import Stepper
-from pidcam.verbs.train import train, resume
 
-store, out, config = sys.argv[1], sys.argv[2], eval(sys.argv[3])
-seen, original = [], Stepper.__call__
+def work(store: str, out: str, ports: list[str], patch: pytest.MonkeyPatch, *, interrupted: bool) -> dict[str, object]:
+    """What one rank does: train, be stopped in the middle of the second epoch, go on. The events of the first epoch
+    that it saw, and why it stopped."""
+    seen, step = [], Stepper.__call__
 
-def call(self, batch):
-    if self.state.step == 5 and os.environ["RANK"] == "1":
-        signal.raise_signal(signal.SIGTERM)
-    if self.state.epoch == 0:
-        seen.extend(map(tuple, batch.event.tolist()))
-    return original(self, batch)
+    def call(self: Stepper, batch: Batch) -> Done:
+        if self.state.step == 5 and interrupted:
+            signal.raise_signal(signal.SIGTERM)
+        if self.state.epoch == 0:
+            seen.extend(batch.event.tolist())
+        return step(self, batch)
 
-Stepper.__call__ = call
-try:
-    train(store, out, config=config)
-except Stopped as stopped:
-    print(stopped)
-Stepper.__call__ = original
-os.environ["MASTER_PORT"] = sys.argv[4]
-resume(out)
-print(seen)
-"""
+    with patch.context() as first:
+        first.setenv("MASTER_PORT", ports[0])
+        first.setattr(Stepper, "__call__", call)
+        with pytest.raises(Stopped) as stopped:
+            train(store, out, config=CONFIG)
+    patch.setenv("MASTER_PORT", ports[1])
+    resume(out)
+    return {"seen": seen, "stopped": str(stopped.value)}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def test_two_ranks_train_like_one(egamma_store, tmp_path: Path) -> None:
+def test_two_ranks_train_like_one(egamma_store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = train(egamma_store.path, tmp_path / "alone", config=CONFIG)
     out = tmp_path / "together"
-    where = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", RANK, str(egamma_store.path), str(out), repr(CONFIG), str(free_port())]
-    ranks = [
-        subprocess.Popen(command, env={**os.environ, **where, "RANK": str(rank)}, stdout=subprocess.PIPE, text=True)
-        for rank in range(2)
-    ]
-    said = [rank.communicate(timeout=120)[0].splitlines() for rank in ranks]
-    assert [rank.returncode for rank in ranks] == [0, 0]
+    for name, value in {"MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1", "RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    given = [str(egamma_store.path), str(out), [free_port(), free_port()]]
+    other = subprocess.Popen([sys.executable, __file__, json.dumps(given)], stdout=subprocess.PIPE, text=True)
+    monkeypatch.setenv("RANK", "0")  # this process is the first rank: another interpreter would only cost time
+    said = [work(*given, monkeypatch, interrupted=False)]
+    said.append(json.loads(other.communicate(timeout=120)[0].splitlines()[-1]))
+    assert other.returncode == 0
 
-    reasons = [lines[0].partition("stopped by ")[2].split(" in epoch 2")[0] for lines in said]
-    assert reasons == ["another rank", "SIGTERM"]
-    events = [set(eval(lines[1])) for lines in said]
+    reasons = [one["stopped"].partition("stopped by ")[2].split(" in epoch 2")[0] for one in said]
+    assert reasons == ["another rank", "SIGTERM"], "the second rank alone was told to stop"
+    events = [set(map(tuple, one["seen"])) for one in said]
     assert not events[0] & events[1]
     assert len(events[0] | events[1]) == 320
 
@@ -78,3 +70,14 @@ def test_two_ranks_train_like_one(egamma_store, tmp_path: Path) -> None:
     for single, both in zip(alone.history, RunDirectory(out).history, strict=True):
         for key in ("train_loss", "train_auc", "valid_loss", "valid_accuracy", "valid_auc", "learning_rate"):
             assert both[key] == pytest.approx(single[key], abs=1e-3), key
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+if __name__ == "__main__":
+    store, out, ports = json.loads(sys.argv[1])
+    print(json.dumps(work(store, out, ports, pytest.MonkeyPatch(), interrupted=True)))

@@ -324,3 +324,29 @@ def test_rms_without_training_statistics_is_one_line() -> None:
         ConfigError, match="transform 'scale': there are no training statistics of image 'ecal'; put it"
     ):
         Chain([{"name": "scale"}], SCHEMA, {})
+
+
+def test_a_model_may_be_given_some_of_the_inputs_alone():
+    chain = Chain([{"name": "inputs", "images": ["hcal"], "features": []}], SCHEMA, STATISTICS)
+    assert ([i.name for i in chain.schema.images], chain.schema.features) == (["hcal"], ())
+    after = chain(batch())
+    assert list(after.images) == ["hcal"]
+    assert "pt" in after.features, "what is known of an event is told beside its scores"
+    features = Chain([{"name": "inputs", "images": []}], SCHEMA, STATISTICS).schema
+    assert (features.images, [f.name for f in features.features]) == ((), ["pt"])
+    scaled = [{"name": "inputs", "images": ["hcal"]}, {"name": "scale", "by": "rms"}]
+    assert Chain(scaled, SCHEMA, STATISTICS)(batch()).images.keys() == {"hcal"}
+
+
+@pytest.mark.parametrize(
+    ("config", "error", "words"),
+    [
+        ({"images": ["ecall"]}, UnknownNameError, "unknown image 'ecall'; did you mean 'ecal'?"),
+        ({"features": ["m0"]}, UnknownNameError, "unknown feature 'm0'"),
+        ({"images": [], "features": []}, ConfigError, "keeps neither an image nor a feature"),
+    ],
+)
+def test_inputs_that_cannot_be_kept_are_told(config, error, words):
+    with pytest.raises(error) as caught:
+        built(name="inputs", **config)
+    assert words in str(caught.value)

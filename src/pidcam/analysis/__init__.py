@@ -35,6 +35,17 @@ from pidcam.analysis.plain import plain
 from pidcam.analysis.prior import prior_shift
 from pidcam.analysis.repeats import LearningCurve, SeedSpread, learning_curve, over_seeds
 from pidcam.analysis.resampling import Bootstrap, RocBand, bootstrap, roc_band, roc_replicas
+from pidcam.analysis.resolution import (
+    BinnedResolution,
+    ResolutionFit,
+    bias_and_width,
+    effective_width,
+    fit_resolution,
+    median,
+    quantile,
+    resolution_curve,
+    resolution_in_bins,
+)
 from pidcam.analysis.roc import AucComparison, AucResult, Roc, auc, delong, delong_compare, roc
 from pidcam.analysis.score_histogram import BinnedAuc, ScoreHistogram, score_histogram
 from pidcam.analysis.species import ClassSample, SpeciesTable, species_table
@@ -55,6 +66,7 @@ __all__ = [
     "BestCut",
     "BinnedAuc",
     "BinnedCut",
+    "BinnedResolution",
     "Bootstrap",
     "ClassSample",
     "Confusion",
@@ -69,6 +81,7 @@ __all__ = [
     "Overtraining",
     "PartialArea",
     "Reliability",
+    "ResolutionFit",
     "Roc",
     "RocBand",
     "Sample",
@@ -85,6 +98,7 @@ __all__ = [
     "auc_one_vs_one",
     "auc_one_vs_rest",
     "best_cut",
+    "bias_and_width",
     "binomial_interval",
     "bootstrap",
     "brier",
@@ -94,8 +108,10 @@ __all__ = [
     "delong",
     "delong_compare",
     "effective_events",
+    "effective_width",
     "efficiency_in_bins",
     "fake_rate_in_bins",
+    "fit_resolution",
     "fit_temperature",
     "fraction",
     "fraction_in_bins",
@@ -103,6 +119,7 @@ __all__ = [
     "learning_curve",
     "likelihood_ratio_check",
     "mean",
+    "median",
     "nll",
     "over_seeds",
     "overtraining",
@@ -111,9 +128,12 @@ __all__ = [
     "prior_shift",
     "purity",
     "quality_factor",
+    "quantile",
     "quantile_edges",
     "rejection_area",
     "reliability",
+    "resolution_curve",
+    "resolution_in_bins",
     "roc",
     "roc_band",
     "roc_replicas",

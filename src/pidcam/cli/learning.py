@@ -169,6 +169,12 @@ def run_command(
     stores: Annotated[Path, typer.Option(help="Folder of stores.")] = Path("stores"),
     runs: Annotated[Path, typer.Option(help="Folder of runs.")] = Path("runs"),
     model: Annotated[list[str] | None, typer.Option("--model", "-m", help="Only this model of the recipe.")] = None,
+    repeats: Annotated[
+        int | None, typer.Option("--repeats", help="Train so many seeds of each, for the spread.", show_default=False)
+    ] = None,
+    folds: Annotated[
+        int | None, typer.Option("--folds", help="Train and test on so many folds.", show_default=False)
+    ] = None,
     quick: Quick = False,
 ) -> Shown:
     """A recipe in one call: raw files, prepare, train, evaluate, report."""
@@ -178,7 +184,8 @@ def run_command(
     given = arguments or []
     assignments = [a for a in given if "=" in a and not Path(a).exists()]
     files = [a for a in given if a not in assignments]
-    result = run(recipe, files, data=data, stores=stores, runs=runs, models=model or (), set=assignments, quick=quick)
+    how: dict[str, Any] = {"repeats": repeats, "folds": folds, "quick": quick}
+    result = run(recipe, files, data=data, stores=stores, runs=runs, models=model or (), set=assignments, **how)
     return result.as_json(), lambda: show_recipe(result)
 
 

@@ -67,7 +67,8 @@ def show_training(run: Run) -> None:
     if history:
         best = about.get("best_epoch")
         keep = [row for row in history if row["epoch"] == best] + history[-1:]
-        names = ["epoch", "train_loss", "valid_loss", "valid_accuracy", "valid_auc", "samples_per_second"]
+        names = ["epoch", "train_loss", "valid_loss", "valid_accuracy", "valid_auc", "valid_resolution"]
+        names += ["samples_per_second"]
         names = [n for n in names if n in history[-1]]
         show_table(names, [[row.get(n) for n in names] for row in keep], title=f"{run.name}: best and last epoch")
     facts = [f"{about['parameters']:,} parameters", f"fitted in {duration(about.get('fit_seconds'))}"]
@@ -109,13 +110,18 @@ def show_recipe(result: RecipeResult) -> None:
     """The table a recipe ends with."""
     from rich.text import Text
 
-    seconds = {name: r.about.get("fit_seconds") for name, r in zip(result.metrics, result.runs, strict=True)}
-    show_metrics(result.metrics, seconds)
+    from pidcam.evaluation.tables import cell_text
+    from pidcam.verbs.repeat import spread_table
+
+    show_metrics(result.metrics, {name: run.about.get("fit_seconds") for name, run in result.runs.items()})
+    for model, summary in result.spread.items():
+        table = spread_table(summary)
+        show_table(table.columns, [list(map(cell_text, row)) for row in table.rows], title=f"{model}, {table.title}")
     for name, c in result.comparisons.items():
         line = (
             f"test AUC of {name} - {result.recipe.reference}: {c.difference:+.4f} ± {c.error:.4f} "
             f"(paired DeLong, z = {c.z:+.1f})"
         )
         console().print(Text(line))
-    first = result.runs[0]
+    first = next(iter(result.runs.values()))
     show_wrote("report", result.report, f"pidcam predict {first.path} FILES... --out predictions.parquet")

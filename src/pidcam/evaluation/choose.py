@@ -65,8 +65,7 @@ def confident_mistakes(predictions: Predictions, most: int, *, only: str | None 
 
 def facts(predictions: Predictions, rows: np.ndarray) -> list[EventFacts]:
     """What predictions say of the events at `rows`; no class is predicted where the task has none."""
-    classify = bool(predictions.classes) and all(f"p_{name}" in predictions.columns for name in predictions.classes)
-    scores = predictions.probabilities if classify else None
+    scores = predictions.probabilities if predictions.classify else None
     found = []
     for row in rows:
         file = predictions.files[predictions.file[row]] if predictions.files else None

@@ -91,7 +91,7 @@ def _alone(task: Task, entry: Entry, test: Predictions, gaps: Gaps) -> tuple[dic
     splits = {}
     for split, predictions in {"test": test, "valid": entry.splits.get("valid")}.items():
         if predictions is not None:
-            splits[split], lines = clean(predictions, split)
+            splits[split], lines = clean(task, predictions, split)
             for line in lines:
                 warn(f"{split}: {line}")
     metrics = gaps.attempt(entry.name, lambda: task.metrics(splits["test"])) or {}

@@ -52,7 +52,7 @@ def compare_scores(task: Task, reference: Predictions, other: Predictions, warn:
     both = np.isfinite(reference.probabilities).all(axis=1) & np.isfinite(other.probabilities).all(axis=1)
     if not both.all():
         warn(f"{np.count_nonzero(~both)} of {len(both)} events have a score that is not finite and are left out")
-    (a, _), (b, _) = (clean(each.take(both), where) for each in (other, reference))
+    (a, _), (b, _) = (clean(task, each.take(both), where) for each in (other, reference))
     weight = weights(b)
     right_a, right_b = (each.probabilities.argmax(axis=1) == each.label for each in (a, b))
     gain = analysis.mean(right_a.astype(np.float64) - right_b, weight)

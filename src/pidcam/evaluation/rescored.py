@@ -23,7 +23,8 @@ SAMPLE = 2048
 
 
 def shifted_test(run: Run, store: Store, judged: Judged, shifts: Sequence[Shift], warn: Warn) -> dict[str, Any]:
-    """The section `robustness`; raises `InputError` without a test split."""
+    """The section `robustness`; raises `InputError` without a test split, or classes."""
+    judged.need_classes("the comparison of shifted events")
     judged.need(SPLIT)
     nominal = score_split(run, store, SPLIT)  # with the events that cannot be judged
     with progress("shifting the detector", len(shifts)) as bar:
@@ -39,6 +40,7 @@ def shifted_test(run: Run, store: Store, judged: Judged, shifts: Sequence[Shift]
 
 def input_importance(run: Run, store: Store, judged: Judged, warn: Warn) -> dict[str, Any]:
     """The section `importance`: by permutation for every model, by gain where the model knows its own."""
+    judged.need_classes("the importance of inputs")
     judged.need(SPLIT)
     events = min(MOST_EVENTS, store.manifest.events(SPLIT))
     nominal = score_split(run, store, SPLIT, limit=events)

@@ -51,7 +51,7 @@ def robustness(
 
 
 def _metrics(judged: Judged, predictions: Predictions, name: str, warn: Warn) -> dict[str, Any]:
-    events, lines = clean(predictions, name)
+    events, lines = clean(judged.task, predictions, name)
     for line in lines:
         warn(f"{name}: {line}")
     numbers = headline(judged.task, events)

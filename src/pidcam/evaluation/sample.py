@@ -1,4 +1,4 @@
-"""The events that can be judged: of known class, with finite scores; and one class of them against the rest."""
+"""The events that can be judged: of known truth, with finite scores; and one class of them against the rest."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import numpy as np
 from pidcam.analysis.working_points import Sample
 from pidcam.errors import InputError, MismatchError
 from pidcam.predictions import Predictions
+from pidcam.tasks.base import Task
 
 
-def clean(predictions: Predictions, split: str) -> tuple[Predictions, list[str]]:
-    """The events of known class with finite scores, and a line for what had to be left out.
+def clean(task: Task, predictions: Predictions, split: str) -> tuple[Predictions, list[str]]:
+    """The events whose truth `task` knows, with finite scores, and a line for what had to be left out.
 
     Raises `InputError` if none is left.
     """
-    known = predictions.label >= 0
+    known = task.known(predictions)
     finite = np.ones(len(predictions), bool)
     for values in predictions.columns.values():
         finite &= np.isfinite(values)
@@ -23,7 +24,7 @@ def clean(predictions: Predictions, split: str) -> tuple[Predictions, list[str]]
     if bad := int(np.count_nonzero(known & ~finite)):
         warnings.append(f"{bad} of {np.count_nonzero(known)} events have a score that is not finite and are left out")
     if not kept.any():
-        what = "no event has a finite score" if known.any() else "no event has a known class"
+        what = "no event has a finite score" if known.any() else "no event has a known truth"
         raise InputError(what, where=f"{split} split")
     return (predictions if kept.all() else predictions.take(kept)), warnings
 

@@ -41,7 +41,7 @@ def score_split(
     predictions = run.predict_batches(batches(), files)
     table = np.append(run.task.selection.table(store.schema), -1)
     label = np.concatenate([shard.label for shard in store.shards(split)])
-    chosen = np.flatnonzero(table[label] >= 0)[:limit]
+    chosen = np.flatnonzero(table[label] >= 0 if run.classes else np.ones(len(label), bool))[:limit]
     found = variables(store, split, tuple(dict.fromkeys((*ALWAYS, *by))))
     extra = {name: values[chosen] for name, values in found.items()}
     return replace(predictions, spectators={**predictions.spectators, **extra})

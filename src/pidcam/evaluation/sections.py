@@ -35,6 +35,11 @@ class Judged:
             raise InputError(f"no {split} split", fix="prepare the store with one: --split 0.8/0.1/0.1")
         return self.splits[split]
 
+    def need_classes(self, what: str) -> None:
+        """`InputError` unless the task is a classification."""
+        if not self.signals:
+            raise InputError(f"{what} is made for classifications only")
+
     @property
     def signals(self) -> tuple[str, ...]:
         """The classes that are held against the rest."""

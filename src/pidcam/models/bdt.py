@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,11 +13,14 @@ import lightgbm
 import numpy as np
 from pydantic import Field
 
+from pidcam.analysis import ONE_SIGMA, quantile
 from pidcam.batch import Batch, SparseImage
 from pidcam.errors import DataError, InputError, MismatchError
 from pidcam.features import ImageHits, image_features
 from pidcam.files import read_json, reading, write_json, write_text
 from pidcam.models.base import Inputs, register_model
+from pidcam.models.ensembles import Ensemble, ensembles
+from pidcam.tasks.regress import Regress
 
 if TYPE_CHECKING:
     from pidcam.runs import RunDirectory
@@ -28,17 +32,29 @@ HISTORY_STEP = 10
 """Trees between two lines of the history."""
 
 
+@dataclass(frozen=True)
+class _Table:
+    """Events as trees take them: features (n, k) with names, labels (n,), weights (n,), of regressions the values."""
+
+    names: list[str]
+    matrix: np.ndarray
+    label: np.ndarray
+    weight: np.ndarray
+    values: np.ndarray | None
+
+
 class BoostedTrees:
-    """LightGBM as a `Model`: `parameters` are LightGBM's own, `trees` the most it may grow."""
+    """LightGBM as a `Model`: `parameters` are LightGBM's own, `trees` the most it may grow in an ensemble."""
 
     def __init__(
         self, inputs: Inputs, outputs: dict[str, int], parameters: dict[str, Any], *, trees: int, patience: int
     ):
-        if outputs not in ({"logit": 1}, {"logits": max(outputs.values(), default=0)}):
-            raise MismatchError(f"model 'bdt' can only classify, the task asks for {', '.join(outputs)}")
-        self.inputs, self.parameters, self.trees, self.patience = inputs, parameters, trees, patience
-        ((self.output, self.width),) = outputs.items()
-        self.booster: lightgbm.Booster | None = None
+        self.ensembles = ensembles(outputs)
+        self.inputs, self.outputs, self.parameters = inputs, dict(outputs), parameters
+        self.trees, self.patience = trees, patience
+        self.boosters: list[lightgbm.Booster] = []
+        self.scales = [1.0] * outputs.get("log_sigma", 0)
+        """By target, what sigma is multiplied with so that it holds 68.3 % of the validation events."""
 
     def features(self, batch: Batch) -> tuple[list[str], np.ndarray]:
         """Names and matrix (n, features) float32: what pidcam computes from the images, then the scalar features."""
@@ -50,100 +66,150 @@ class BoostedTrees:
         return [*names, *self.inputs.features], np.concatenate([matrix, scalars], axis=1)
 
     def fit(self, train: Loader, valid: Loader, task: Task, record: RunDirectory) -> None:
-        """Grow trees until the loss on `valid` has not improved for `patience` of them; keeps the best number."""
-        if task.kind != "classification":
-            raise MismatchError(f"model 'bdt' can only classify, the task is {task.kind}")
-        data = self._dataset(train, "train")
-        data_valid = self._dataset(valid, "valid", data)
-        booster = lightgbm.train(
-            self.parameters | self._objective(),
-            data,
-            num_boost_round=self.trees,
-            valid_sets=[data, data_valid],
-            valid_names=["train_loss", "valid_loss"],
-            callbacks=[_history(record), lightgbm.early_stopping(self.patience, verbose=False)],
-        )
-        # what is predicted from here on is exactly what `save` writes
-        self._restore(booster.model_to_string(num_iteration=booster.best_iteration))
+        """Grow trees until the loss on `valid` has not improved for `patience` of them; keeps the best number.
 
-    def _objective(self) -> dict[str, Any]:
-        if self.output == "logit":
-            return {"objective": "binary", "metric": "binary_logloss"}
-        return {"objective": "multiclass", "metric": "multi_logloss", "num_class": self.width}
+        Of several ensembles the history tells of the first.
+        """
+        if task.outputs != self.outputs:
+            raise MismatchError(f"model 'bdt' was made for {', '.join(self.outputs)}, not {', '.join(task.outputs)}")
+        tables = [self._table(batches, task, split) for batches, split in ((train, "train"), (valid, "valid"))]
+        boosters: list[lightgbm.Booster] = []
+        for number, ensemble in enumerate(self.ensembles):
+            value = boosters[number // 3 * 3] if "alpha" in ensemble.objective else None
+            data = self._dataset(tables[0], ensemble, value)
+            stop = lightgbm.early_stopping(self.patience, verbose=False)
+            booster = lightgbm.train(
+                self.parameters | ensemble.objective,
+                data,
+                num_boost_round=self.trees,
+                valid_sets=[data, self._dataset(tables[1], ensemble, value, data)],
+                valid_names=["train_loss", "valid_loss"],
+                callbacks=[stop] if number else [_history(record), stop],
+            )
+            # what is predicted from here on is exactly what `save` writes
+            best = booster.model_to_string(num_iteration=booster.best_iteration)
+            boosters.append(lightgbm.Booster(model_str=best))
+        self.boosters = boosters
+        self._calibrate(tables[1])
 
-    def _dataset(self, batches: Iterable[Batch], split: str, train: lightgbm.Dataset | None = None) -> lightgbm.Dataset:
+    def _calibrate(self, valid: _Table) -> None:
+        """Trees know their training events too well: what is left of those is too small a sigma for others."""
+        if valid.values is None or not self.scales:
+            return
+        self.scales = [1.0] * len(self.scales)
+        found = self._outputs(valid.matrix)
+        pulls = np.abs(found["value"] - valid.values) / np.exp(found["log_sigma"])
+        for target, pull in enumerate(pulls.T):
+            known = np.isfinite(pull)
+            self.scales[target] = float(quantile(pull[known], ONE_SIGMA, valid.weight[known]))
+
+    def _table(self, batches: Iterable[Batch], task: Task, split: str) -> _Table:
         names: list[str] = []
-        parts, labels, weights = [], [], []
+        parts, labels, weights, values = [], [], [], []
         for batch in batches:
             names, matrix = self.features(batch)
             parts.append(matrix)
             labels.append(batch.label.numpy(force=True))
             weights.append(batch.weight.numpy(force=True).astype(np.float64))
+            if isinstance(task, Regress):
+                values.append(task.standardised(batch.targets).numpy(force=True))
         if not parts:
             raise InputError("no events", where=split)
         weight = np.concatenate(weights)
         if weight.min() < 0 or weight.sum() == 0:
             raise InputError("model 'bdt' needs weights that are not negative and not all zero", where=split)
+        plain, of_all = [_plain(name) for name in names], np.concatenate(values) if values else None
+        return _Table(plain, np.concatenate(parts), np.concatenate(labels), weight / weight.mean(), of_all)
+
+    def _dataset(
+        self,
+        table: _Table,
+        ensemble: Ensemble,
+        start: lightgbm.Booster | None,
+        reference: lightgbm.Dataset | None = None,
+    ) -> lightgbm.Dataset:
+        """The events with what the ensemble shall learn beyond what `start` gives, where it is known."""
+        label: np.ndarray = table.label
+        if table.values is not None and ensemble.target is not None:
+            label = table.values[:, ensemble.target]
+        known = np.isfinite(label)
+        matrix = table.matrix if known.all() else table.matrix[known]
         return lightgbm.Dataset(
-            np.concatenate(parts),
-            np.concatenate(labels),
-            weight=weight / weight.mean(),
-            feature_name=[_plain(name) for name in names],
-            reference=train,
+            matrix,
+            label[known],
+            weight=table.weight[known],
+            feature_name=table.names,
+            init_score=None if start is None else start.predict(matrix, num_threads=self.parameters["num_threads"]),
+            reference=reference,
             params=self.parameters,
         )
 
     def predict(self, batch: Batch) -> dict[str, np.ndarray]:
-        """Raw margins {output: (n, width) float32}."""
-        if self.booster is None:
+        """Raw margins of classes, standardised values of a regression: {output: (n, width) float32}."""
+        if not self.boosters:
             raise RuntimeError("fit or load the trees before predicting")
         names, matrix = self.features(batch)
-        if [_plain(name) for name in names] != self.booster.feature_name():
+        if [_plain(name) for name in names] != self.boosters[0].feature_name():
             raise MismatchError("the trees were grown on other features than these events have", where="model 'bdt'")
-        margin = self.booster.predict(matrix, raw_score=True, num_threads=self.parameters["num_threads"])
-        return {self.output: np.asarray(margin, np.float32).reshape(len(batch), self.width)}
+        return {name: values.astype(np.float32) for name, values in self._outputs(matrix).items()}
+
+    def _outputs(self, matrix: np.ndarray) -> dict[str, np.ndarray]:
+        """{output: (n, width) float64}."""
+        threads = self.parameters["num_threads"]
+        raw = [np.asarray(b.predict(matrix, raw_score=True, num_threads=threads)) for b in self.boosters]
+        (first, *more) = self.outputs
+        if not more:
+            return {first: np.concatenate([r.reshape(len(matrix), -1) for r in raw], axis=1)}
+        value, low, high = (np.stack(raw[k::3], axis=1) for k in range(3))
+        sigma = np.maximum((high - low) / 2 * self.scales, np.finfo(np.float32).tiny)
+        return {"value": value, "log_sigma": np.log(sigma)}
 
     def importance(self) -> dict[str, float]:
-        """Share of the gain of all splits that each feature brought, largest first; they add up to one."""
-        if self.booster is None:
+        """Share of the gain of all splits that each feature brought, largest first; they add up to one.
+
+        Of a regression without the trees for its errors.
+        """
+        shown = [b for b, e in zip(self.boosters, self.ensembles, strict=False) if "alpha" not in e.objective]
+        if not shown:
             return {}
-        gains = self.booster.feature_importance("gain")
+        gains = np.sum([booster.feature_importance("gain") for booster in shown], axis=0)
         shares = gains / (gains.sum() or 1.0)
-        order = np.argsort(-shares, kind="stable")
-        names = self.booster.feature_name()
-        return {names[i]: float(shares[i]) for i in order}
+        names = shown[0].feature_name()
+        return {names[i]: float(shares[i]) for i in np.argsort(-shares, kind="stable")}
 
     def save(self, folder: Path) -> None:
-        """Write `bdt.txt` (LightGBM's own text format) and `bdt.json`."""
-        if self.booster is None:
+        """Write `bdt-<n>.txt` (LightGBM's own text format) of every ensemble, and `bdt.json`."""
+        if not self.boosters:
             raise RuntimeError("fit the trees before saving")
-        write_text(Path(folder) / "bdt.txt", self.booster.model_to_string())
-        about = {"output": self.output, "width": self.width, "trees": self.booster.num_trees()}
+        for number, booster in enumerate(self.boosters):
+            write_text(Path(folder) / f"bdt-{number}.txt", booster.model_to_string())
+        trees = [booster.num_trees() for booster in self.boosters]
+        about = {"outputs": self.outputs, "trees": trees, "scales": self.scales}
         write_json(Path(folder) / "bdt.json", about)
 
     def load(self, folder: Path) -> None:
         """Restore what `save` wrote; `MismatchError` if those trees give other outputs."""
         about = read_json(Path(folder) / "bdt.json")
-        if (about["output"], about["width"]) != (self.output, self.width):
-            raise MismatchError(
-                f"gives {about['output']} of width {about['width']}, expected {self.output} of width {self.width}",
-                where=Path(folder) / "bdt.json",
+        if about.get("outputs") != self.outputs:
+            given, wanted = (
+                ", ".join(f"{name} of width {width}" for name, width in (of or {}).items()) or "nothing known"
+                for of in (about.get("outputs"), self.outputs)
             )
-        path = Path(folder) / "bdt.txt"
-        try:
-            with reading(path):
-                self._restore(path.read_text(encoding="utf-8"))
-        except (OSError, lightgbm.basic.LightGBMError) as error:
-            raise DataError(f"holds no LightGBM trees ({error})", where=path) from error
-
-    def _restore(self, text: str) -> None:
-        self.booster = lightgbm.Booster(model_str=text)
+            raise MismatchError(f"gives {given}, expected {wanted}", where=Path(folder) / "bdt.json")
+        boosters = []
+        for number in range(len(self.ensembles)):
+            path = Path(folder) / f"bdt-{number}.txt"
+            try:
+                with reading(path):
+                    boosters.append(lightgbm.Booster(model_str=path.read_text(encoding="utf-8")))
+            except (OSError, lightgbm.basic.LightGBMError) as error:
+                raise DataError(f"holds no LightGBM trees ({error})", where=path) from error
+        self.boosters, self.scales = boosters, about["scales"]
 
     def parameters_count(self) -> int:
         """Leaves of all trees; 0 before they are grown."""
-        if self.booster is None:
-            return 0
-        return sum(int(n) for n in re.findall(r"^num_leaves=(\d+)$", self.booster.model_to_string(), re.MULTILINE))
+        texts = [booster.model_to_string() for booster in self.boosters]
+        return sum(int(n) for text in texts for n in re.findall(r"^num_leaves=(\d+)$", text, re.MULTILINE))
 
 
 def _hits(image: SparseImage) -> ImageHits:

@@ -3,6 +3,7 @@
 `layer_table` stays in `pidcam.reports.layers`: it needs torch, which nothing else here does.
 """
 
+from pidcam.reports.batch_sizes import batch_sizes
 from pidcam.reports.captions import FigureView
 from pidcam.reports.data import class_counts, spectra
 from pidcam.reports.differences import gain, importance, robustness
@@ -13,6 +14,7 @@ from pidcam.reports.in_bins import in_bins
 from pidcam.reports.learning import learning_curve
 from pidcam.reports.page import DataView, RunView, render_page
 from pidcam.reports.performance import confusion, roc, scores
+from pidcam.reports.regression import predicted, pulls, resolution
 from pidcam.reports.reliability import reliability
 from pidcam.reports.sculpting import sculpting
 from pidcam.reports.style import save
@@ -23,6 +25,7 @@ __all__ = [
     "DataView",
     "FigureView",
     "RunView",
+    "batch_sizes",
     "class_counts",
     "confusion",
     "description",
@@ -34,8 +37,11 @@ __all__ = [
     "learning_curve",
     "mean_images",
     "on_truth",
+    "predicted",
+    "pulls",
     "reliability",
     "render_page",
+    "resolution",
     "robustness",
     "roc",
     "saliency",

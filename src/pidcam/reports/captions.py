@@ -43,6 +43,23 @@ CAPTIONS = {
         "Share of each true class (rows) predicted as each class (columns), with binomial errors and events.",
         "confusion matrix of true against predicted class",
     ),
+    "predicted": (
+        "Predicted against true",
+        "Left: predicted against true value of test events. Right: residuals, for energies relative to the truth; what "
+        "lies beyond the axis is in the outermost bins.",
+        "map of predicted against true value, and histogram of residuals",
+    ),
+    "resolution": (
+        "Resolution",
+        "Half the shortest interval that holds 68.3 % of the residuals, and their median, in bins of the true value; "
+        "dashed: the fit of stochastic, constant and noise term in quadrature over the range shown.",
+        "resolution and bias against the true value with errors and a fit",
+    ),
+    "pulls": (
+        "Pulls",
+        "(predicted - true) / predicted error; as wide as the normal curve where the errors are true.",
+        "histogram of pulls with the standard normal distribution",
+    ),
     "reliability": (
         "Reliability",
         "How often a probability came true, before and after the temperature fitted on validation; error bars are 68 % "

@@ -5,7 +5,7 @@ The page opens from a file in any browser, loads nothing from anywhere, and says
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -142,11 +142,21 @@ class ResultTable:
 
 def result_table(runs: Sequence[RunView]) -> ResultTable:
     """Every metric known of any run, test split first, each value with its error where it has one."""
-    known = {(m, s) for run in runs for s, values in run.metrics.items() for m, v in values.items() if v is not None}
-    metrics = [m for m in _METRICS if any((m, s) in known for s in _SPLITS)] or ["loss"]
+    known = {(m, s) for run in runs for s in _SPLITS for m, v in run.metrics.get(s, {}).items() if v is not None}
+    metrics = _with_errors(run.metrics.get(s, {}) for run in runs for s in _SPLITS) or ["loss"]
     columns = [(m, s) for m in metrics for s in _SPLITS if (m, s) in known]
     rows = [(run, [_cell(run.metrics.get(split, {}), metric) for metric, split in columns]) for run in runs]
-    return ResultTable([(_METRICS.get(metric, metric), split) for metric, split in columns], rows)
+    return ResultTable([(_name(metric), split) for metric, split in columns], rows)
+
+
+def _with_errors(metrics: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Names of the metrics that are quoted with an error; those everybody knows come first."""
+    names = dict.fromkeys(name for of in metrics for name in of if of.get(f"{name}_error") is not None)
+    return [*(m for m in _METRICS if m in names), *(m for m in names if m not in _METRICS)]
+
+
+def _name(metric: str) -> str:
+    return _METRICS.get(metric, metric.replace("_", " "))
 
 
 def _cell(values: Mapping[str, Any], metric: str) -> str:
@@ -170,8 +180,8 @@ def headline(run: RunView) -> str:
     if split is None:
         return "not evaluated yet"
     values = run.metrics[split]
-    known = [key for key in (*_METRICS, "loss") if values.get(key) is not None]
-    parts = [f"{_METRICS.get(key, key)} {_cell(values, key)}" for key in known if key != "loss" or len(known) == 1]
+    known = [key for key in _with_errors([values]) if values.get(key) is not None] or ["loss"] * ("loss" in values)
+    parts = [f"{_name(key)} {_cell(values, key)}" for key in known]
     seen = {"test": "test events", "valid": "validation events", "train": "events it was trained on"}[split]
     return f"{', '.join(parts)} on {count(values['n'])} {seen}" if parts and "n" in values else ", ".join(parts)
 

@@ -16,6 +16,7 @@ from pidcam.reports.style import INK, PALE, colour, count, label_axes, new_figur
 
 SPLITS = ("train", "valid")
 QUANTITIES = {"loss": "loss per event", "accuracy": "accuracy", "auc": "area under the ROC curve"}
+QUANTITIES |= {"nll": "negative log likelihood per event", "resolution": "resolution"}
 
 
 @styled

@@ -9,7 +9,9 @@ from typing import Any
 FEW_EVENTS = 1000
 FEW_IN_CLASS = 200
 SIGMAS = 3.0
-NAMES = {"auc": "AUC", "accuracy": "accuracy"}
+NAMES = {"auc": "AUC", "accuracy": "accuracy", "resolution": "resolution"}
+FALLING = ("resolution",)
+"""Metrics that are better when they are smaller."""
 
 
 def worries(metrics: Mapping[str, Mapping[str, Any]], history: Sequence[Mapping[str, Any]] = ()) -> list[str]:
@@ -49,8 +51,9 @@ def _gaps(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
     for first, second, meaning in pairs:
         for key, name in NAMES.items():
             gap = difference(metrics.get(first, {}), metrics.get(second, {}), key)
-            if gap and gap[0] > SIGMAS * gap[1]:
-                size = f"{gap[0]:.4f} ({gap[0] / gap[1]:.1f} standard errors)"
+            better = gap and (-gap[0] if key in FALLING else gap[0])
+            if gap and better and better > SIGMAS * gap[1]:
+                size = f"{better:.4f} ({better / gap[1]:.1f} standard errors)"
                 found.append(f"{name} is {size} better on {first} than on {second}: {meaning}.")
                 break  # accuracy would only say the same again
     return found

@@ -44,9 +44,9 @@ class Loader:
     """Iterates one epoch of batches, from the cursor on, each event of the selected classes exactly once.
 
     splits: one split or several; selection: classes to keep, merged and numbered as the task wants them (others are
-    dropped; without a selection every event comes with its stored label); shuffle: order drawn from (seed, epoch), else
-    stored order; limit: only the first events of the selection; sparse: images to leave as hits; change: applied to
-    every batch on the device, with a generator that depends on (seed, epoch, batch) alone; threads: how many make
+    dropped; without a selection, or one without classes, all events come); shuffle: order drawn from (seed, epoch),
+    else stored order; limit: only the first events of the selection; sparse: images to leave as hits; change: applied
+    to every batch on the device, with a generator that depends on (seed, epoch, batch) alone; threads: how many make
     batches ahead (none: a batch is made when it is asked for; default: one for a GPU, none on a CPU, where a thread
     would take from the model what it gives to the loader).
 
@@ -103,7 +103,8 @@ class Loader:
         # events without truth have label -1, which indexes the appended last entry
         self._label = np.append(table, -1).astype(np.int16)[label]
         names = selection.names if selection else self.schema.class_names
-        chosen = np.flatnonzero(self._label >= 0) if selection or balance else np.arange(len(label))
+        named = bool(balance or (selection and selection.groups))
+        chosen = np.flatnonzero(self._label >= 0) if named else np.arange(len(label))
         self._events = chosen[:limit].astype(np.uint32)
         if not len(self._events):
             wanted = f" of classes {', '.join(names)}" if selection else ""

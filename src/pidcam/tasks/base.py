@@ -6,7 +6,7 @@ A new question is one class registered with `@tasks.register(name)`; nothing els
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -28,12 +28,14 @@ class Task(ABC):
     Set by the constructor: `selection` (classes looked at, their merging and order), `outputs` (width of every named
     output that a model must give) and `monitor` (the validation metric that training follows, and its good direction).
     A classification also sets `signals`, the classes that are held against the rest. `sections` names the parts of
-    metrics.json beyond `metrics` that make sense for the task (see `pidcam.evaluation`).
+    metrics.json beyond `metrics` that make sense for the task (see `pidcam.evaluation`). `headline` is the metric that
+    says in one number how good a model is.
     """
 
     Options: ClassVar[type[Spec]]
     kind: ClassVar[Literal["classification", "regression", "image"]]
     sections: ClassVar[tuple[str, ...]] = ()
+    headline: ClassVar[str] = "loss"
 
     selection: ClassSelection
     signals: tuple[str, ...] = ()
@@ -43,6 +45,17 @@ class Task(ABC):
     @abstractmethod
     def __init__(self, schema: EventSchema, options: Spec): ...
 
+    @property
+    def question(self) -> str:
+        """What is asked, in a few words: the title of a page."""
+        return " against ".join(self.selection.names)
+
+    def fitted(self, truth: Callable[[str], np.ndarray]) -> Spec | None:
+        """The options with what depends on the training split fixed, so that a run records numbers; None if nothing
+        does. `truth(name)` gives a target (n,) of the training events of the selection.
+        """
+        return None
+
     @abstractmethod
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> Tensor:
         """(n,) loss of every event, unweighted; the caller weights it by `batch.weight`."""
@@ -50,6 +63,14 @@ class Task(ABC):
     @abstractmethod
     def columns(self, outputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Prediction columns (n,) float64 from the model's raw outputs {name: (n, width) float32}."""
+
+    def known(self, predictions: Predictions) -> np.ndarray:
+        """(n,) bool: the events whose truth is known, as far as the task asks for it."""
+        return np.ones(len(predictions), bool)
+
+    def averaged(self, each: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+        """Columns of one model from those of several for the same events."""
+        return {name: np.mean([columns[name] for columns in each], axis=0) for name in each[0]}
 
     @abstractmethod
     def metrics(self, predictions: Predictions) -> dict[str, Any]:

@@ -37,11 +37,12 @@ class Classify(Task):
 
     Options = ClassifyOptions
     kind = "classification"
+    headline = "auc"
     sections = ("working_points", "cuts", "calibration", "overtraining", "confusion", "areas", "species")
 
     def __init__(self, schema: EventSchema, options: Spec):
         assert isinstance(options, ClassifyOptions)
-        self.options = options
+        self.options: ClassifyOptions = options
         self.selection = ClassSelection.of(options.classes, schema)
         self.classes = self.selection.names
         if len(self.classes) < 2:
@@ -76,6 +77,10 @@ class Classify(Task):
         weights = np.exp(logits)
         probabilities = weights / weights.sum(axis=1, keepdims=True)
         return {f"p_{name}": probabilities[:, k] for k, name in enumerate(self.classes)}
+
+    def known(self, predictions: Predictions) -> np.ndarray:
+        """(n,) where the class is known."""
+        return predictions.label >= 0
 
     def metrics(self, predictions: Predictions) -> dict[str, Any]:
         """`n`, `n_per_class`, weighted mean `loss` (nats), `accuracy`, `auc`, each of the latter with its `_error`.

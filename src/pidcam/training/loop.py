@@ -79,7 +79,7 @@ def fit(
             say(f"{record.path}: going on in epoch {state.epoch + 1} after {state.step} of {state.steps} steps")
     else:
         _begin(state, train, valid)
-    step = Stepper(state, _class_weight(options, task, train))
+    step = Stepper(state, class_weight(options, task, train))
     loggers = Loggers(options.loggers if ranks.first else (), record)
     try:
         with stop_on_signals() as stop, progress("training", state.steps) as bar:
@@ -104,7 +104,7 @@ def _begin(state: FitState, train: Loader, valid: Loader) -> None:
         if mine:
             for line in look_at_inputs(state.network.module, train):
                 state.record.warn(line)
-            state.set_precision(_precision(state, train))
+            state.set_precision(find_precision(state, train))
             if state.options.monitor:  # a misspelt one shall not cost an epoch
                 _metrics(state, [collect(state.network.predict, islice(valid, 1), state.task).state()])
                 valid.cursor = 0
@@ -215,7 +215,7 @@ def _leave_if_asked(run: Fit) -> None:
         )
 
 
-def _precision(state: FitState, train: Loader) -> str:
+def find_precision(state: FitState, train: Loader) -> str:
     """As asked; `auto` is decided by a short timed probe, which is recorded."""
     options, record = state.options, state.record
     if options.precision != "auto":
@@ -232,7 +232,8 @@ def _precision(state: FitState, train: Loader) -> str:
     return chosen
 
 
-def _class_weight(options: TrainingOptions, task: Task, train: Loader) -> torch.Tensor | None:
+def class_weight(options: TrainingOptions, task: Task, train: Loader) -> torch.Tensor | None:
+    """(classes,) that multiplies the weight of every event in the loss, or None."""
     names = task.selection.names
     if options.class_weights is None:
         return None

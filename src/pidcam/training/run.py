@@ -36,11 +36,20 @@ class Run:
     """One run directory with its task, transforms and model.
 
     `schema` describes the events as they come from store or raw file, `chain.schema` what the model sees of them.
+    `device` is the GPU where there is one, unless told.
     """
 
-    def __init__(self, directory: RunDirectory, config: RunConfig, schema: EventSchema, chain: Chain):
+    def __init__(
+        self,
+        directory: RunDirectory,
+        config: RunConfig,
+        schema: EventSchema,
+        chain: Chain,
+        *,
+        device: torch.device | str | None = None,
+    ):
         self.directory, self.config, self.schema, self.chain = directory, config, schema, chain
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.task: Task = config.build_task(schema)
         torch.manual_seed(config.training.seed)
         built = config.entry(chain.schema, self.task.outputs, config.model.options)

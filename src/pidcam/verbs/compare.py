@@ -52,7 +52,7 @@ def compare(
     if out is not None:
         out = Path(out)
         signals = entries[0].task.signals
-        tests = {entry.name: clean(entry.splits["test"], "test")[0] for entry in entries}
+        tests = {entry.name: clean(entry.task, entry.splits["test"], "test")[0] for entry in entries}
         try:
             figure = reports.roc(tests, signal=signals[0] if len(signals) == 1 else None)
             reports.save(figure, out / "roc")

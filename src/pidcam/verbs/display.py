@@ -177,7 +177,10 @@ def _facts(batch: EventBatch, schema: EventSchema, files: list[str]) -> tuple[Ev
 
 def _scored(found: Displayed, run: Run) -> Displayed:
     run.schema.require_same_inputs(found.schema, where=f"run '{run.name}'")
-    scores = run.predict(found.batch).probabilities
+    predictions = run.predict(found.batch)
+    if not predictions.classify:
+        return found
+    scores = predictions.probabilities
     best = scores.argmax(axis=1)
     return replace(
         found,

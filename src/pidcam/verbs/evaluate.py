@@ -126,10 +126,9 @@ def _judge(run: Run, scored: dict[str, Predictions], gaps: Gaps) -> tuple[dict[s
     splits, metrics = {}, {}
     for split, predictions in scored.items():
         try:
-            if run.task.signals:
-                predictions, lines = clean(predictions, split)
-                for line in lines:
-                    gaps.warn(split)(line)
+            predictions, lines = clean(run.task, predictions, split)
+            for line in lines:
+                gaps.warn(split)(line)
             metrics[split] = run.task.metrics(predictions)
             splits[split] = predictions
         except InputError as error:
@@ -146,7 +145,7 @@ def _own_valid(run: Run, gaps: Gaps) -> dict[str, Predictions]:
     if not path.exists():
         gaps.warn("valid")(f"the run's own validation split was not scored; run: pidcam evaluate {run.path}")
         return {}
-    return {"valid": clean(Predictions.load(path), "valid")[0]}
+    return {"valid": clean(run.task, Predictions.load(path), "valid")[0]}
 
 
 def _on_request(request: Request, run: Run, store: Store, judged: Judged, out: Path, gaps: Gaps) -> dict[str, Any]:

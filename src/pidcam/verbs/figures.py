@@ -54,6 +54,8 @@ def section_figures(metrics: Mapping[str, Any]) -> dict[str, Figure]:
         figures[f"by_{name}".replace(".", "_")] = reports.in_bins(of, name)
         if any("sculpting" in each for each in of["signals"].values()):
             figures[f"sculpting_{name}".replace(".", "_")] = reports.sculpting(of, name)
+    for number, (name, of) in enumerate(metrics.get("resolution", {}).get("targets", {}).items()):
+        figures[f"resolution_{name}" if number else "resolution"] = reports.resolution(of, name)
     if "calibration" in metrics:
         figures["reliability"] = reports.reliability(metrics["calibration"])
     if "robustness" in metrics:

@@ -22,6 +22,7 @@ from pidcam.progress import progress
 from pidcam.store.loader import Loader
 from pidcam.store.manifest import is_store
 from pidcam.store.store import Store
+from pidcam.tasks.base import Task
 from pidcam.training.calibration import calibrate, read_temperature
 from pidcam.training.fast import quicken
 from pidcam.training.group import is_group, load_group
@@ -84,7 +85,7 @@ def predict(
     with table_writer(out) as write, progress("predicting", source.total) as bar:
         for part in source.parts:
             each = [member.predict_batches(part.batches(), source.files) for member in runs]
-            scored = _averaged(each, temperatures)
+            scored = _averaged(run.task, each, temperatures)
             if len(scored):
                 write(scored)
             events += len(scored)
@@ -128,11 +129,10 @@ def _labelled(batch: EventBatch, table: np.ndarray, file: int) -> EventBatch:
     return EventBatch(batch.images, batch.features, batch.targets, table[batch.label], batch.row, where)
 
 
-def _averaged(each: list[Predictions], temperatures: list[float | None]) -> Predictions:
+def _averaged(task: Task, each: list[Predictions], temperatures: list[float | None]) -> Predictions:
     """The mean of what several runs say of the same events."""
     each = [p if t is None else calibrate(p, t) for p, t in zip(each, temperatures, strict=True)]
-    columns = {name: np.mean([p.columns[name] for p in each], axis=0) for name in each[0].columns}
-    return each[0] if len(each) == 1 else replace(each[0], columns=columns)
+    return each[0] if len(each) == 1 else replace(each[0], columns=task.averaged([p.columns for p in each]))
 
 
 @dataclass(frozen=True)

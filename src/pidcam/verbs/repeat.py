@@ -14,12 +14,11 @@ from pidcam.evaluation.tables import Table
 from pidcam.files import write_json
 from pidcam.progress import say
 from pidcam.store.store import Store
+from pidcam.tasks.base import scalar_metrics
 from pidcam.training.config import resolve
 from pidcam.training.group import Group, load_group
 from pidcam.verbs.evaluate import evaluate
 from pidcam.verbs.train import configuration, train
-
-SPREAD_OF = ("auc", "accuracy", "loss")
 
 
 def train_group(
@@ -68,7 +67,7 @@ def evaluate_group(path: Path | str, **options: Any) -> dict[str, Any]:
     summary: dict[str, Any] = {"kind": group.kind, "splits": {}, "members": metrics}
     splits = [name for name, of in next(iter(metrics.values())).items() if isinstance(of, dict) and "loss" in of]
     for split in splits:
-        for key in SPREAD_OF:
+        for key in scalar_metrics(next(iter(metrics.values()))[split]):
             values = [of[split].get(key) for of in metrics.values()]
             errors = [of[split].get(f"{key}_error") for of in metrics.values()]
             if None in values:

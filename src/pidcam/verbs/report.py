@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from pidcam import reports
-from pidcam.config import load_yaml
+from pidcam.config import load_yaml, parse
 from pidcam.errors import InputError
 from pidcam.evaluation.saliency import stored_events
 from pidcam.evaluation.summary import metrics_tables
@@ -21,7 +21,10 @@ from pidcam.progress import say
 from pidcam.reports.explore import EventSample, choose_events
 from pidcam.reports.page import DataView, RunView, TableView, render_page
 from pidcam.runs import RunDirectory
+from pidcam.schema import EventSchema
 from pidcam.store.store import Store
+from pidcam.training.config import RunConfig
+from pidcam.training.group import is_group
 from pidcam.verbs.commands import prepare_command, report_command, run_commands
 from pidcam.verbs.compare import compare, comparison_tables
 
@@ -58,7 +61,7 @@ def report(
         overlay = {"roc": reports.roc(tests), **overlay}
     page = render_page(
         views,
-        title=f"{about['detector']}: {' against '.join(about['classes'])}",
+        title=f"{about['detector']}: {_question(directories[0])}",
         data=_data(about),
         comparisons=together.sentences,
         tables=together.tables,
@@ -79,7 +82,7 @@ def _view(directory: RunDirectory) -> RunView:
     metrics = read_json(path / "metrics.json")
     tables = {p.stem: Predictions.load(p) for p in sorted((path / "predictions").glob("*.parquet"))}
     return RunView(
-        name=path.name,
+        name=f"{path.parent.name}/{path.name}" if is_group(path.parent) else path.name,
         metrics=metrics,
         warnings=_warnings(metrics),
         history=directory.history,
@@ -91,6 +94,13 @@ def _view(directory: RunDirectory) -> RunView:
         parameters=about.get("parameters"),
         predictions={split: table for split, table in tables.items() if table.classify},
     )
+
+
+def _question(directory: RunDirectory) -> str:
+    """What the task of a run asks."""
+    config = parse(RunConfig, load_yaml(directory.path / "config.yaml"), where=directory.path / "config.yaml")
+    schema = parse(EventSchema, directory.about["schema"], where=directory.path / "run.json")
+    return config.build_task(schema).question
 
 
 def _store(directory: RunDirectory) -> Store | None:

@@ -10,7 +10,7 @@ from typing import Any
 from pidcam.analysis import AucComparison
 from pidcam.config import merge
 from pidcam.errors import InputError
-from pidcam.files import find_files
+from pidcam.files import find_files, read_json
 from pidcam.progress import say
 from pidcam.recipes.base import Recipe, load_recipe, recipes
 from pidcam.store.store import Store
@@ -18,6 +18,7 @@ from pidcam.training.run import Run
 from pidcam.verbs.compare import compare
 from pidcam.verbs.evaluate import evaluate
 from pidcam.verbs.prepare import QUICK_LIMIT, prepare
+from pidcam.verbs.repeat import evaluate_group, train_group
 from pidcam.verbs.report import report
 from pidcam.verbs.simulate import simulate
 from pidcam.verbs.train import train
@@ -25,12 +26,15 @@ from pidcam.verbs.train import train
 
 @dataclass(frozen=True)
 class RecipeResult:
-    """What a recipe made; `comparisons` are paired, on the test events, each model against the reference."""
+    """What a recipe made: `runs` and `metrics` by model, or by `model seed-0` ... where it was repeated; then `spread`
+    has what `evaluate_group` gives of each model. `comparisons` are paired, on the test events, each model (its first
+    seed) against the reference."""
 
     recipe: Recipe
     store: Store
-    runs: list[Run]
+    runs: dict[str, Run]
     metrics: dict[str, dict[str, Any]]
+    spread: dict[str, dict[str, Any]]
     comparisons: dict[str, AucComparison]
     report: Path
 
@@ -38,9 +42,10 @@ class RecipeResult:
         return {
             "recipe": self.recipe.name,
             "store": str(self.store.path),
-            "runs": {name: str(r.path) for name, r in zip(self.metrics, self.runs, strict=True)},
+            "runs": {name: str(run.path) for name, run in self.runs.items()},
             "metrics": self.metrics,
-            "fit_seconds": {n: r.about.get("fit_seconds") for n, r in zip(self.metrics, self.runs, strict=True)},
+            "fit_seconds": {name: run.about.get("fit_seconds") for name, run in self.runs.items()},
+            "spread": {model: of["splits"] for model, of in self.spread.items()},
             "reference": self.recipe.reference,
             "comparisons": {name: asdict(c) for name, c in self.comparisons.items()},
             "report": str(self.report),
@@ -56,13 +61,16 @@ def run(
     runs: Path | str = "runs",
     models: Sequence[str] = (),
     set: Sequence[str] = (),
+    repeats: int | None = None,
+    folds: int | None = None,
     quick: bool = False,
 ) -> RecipeResult:
     """Simulate or find raw files, prepare, train, evaluate and report what `recipe` (a name, or a YAML file) says.
 
     `files` replace the recipe's samples, to learn from and to test on (then in the detector's split); `models` picks
-    some of its models; `set` are `key.sub=value` for all. Simulated files go into the folder `data`. What is finished
-    already is taken as it is, what was stopped goes on; nothing is overwritten.
+    some of its models; `set` are `key.sub=value` for all. `repeats` trains every model with so many seeds, `folds` on
+    every one of so many folds (of recipes without test files of their own), for the spread. Simulated files go into the
+    folder `data`. What is finished already is taken as it is, what was stopped goes on; nothing is overwritten.
     """
     said = load_recipe(Path(recipe)) if str(recipe).endswith((".yaml", ".yml")) else recipes[str(recipe)]
     chosen = [m for m in said.models if not models or m.name in models]
@@ -75,23 +83,40 @@ def run(
     options = dict(said.prepare)
     if said.test and not judge:
         options.pop("split", None)  # it was made for a test sample of its own
+    if folds is not None:
+        if judge:
+            raise InputError(f"recipe '{said.name}' tests on files of their own", fix="leave --folds out, or --repeats")
+        options["split"], name = f"folds:{folds}", f"{name}-folds-{folds}"
     store = prepare(said.detector, learn, Path(stores) / name, test=judge, quick=quick, **options)
-    done, metrics = [], {}
+    name += f"-repeats-{repeats}" if repeats is not None else ""
+    done: dict[str, Run] = {}
+    metrics: dict[str, dict[str, Any]] = {}
+    spread: dict[str, dict[str, Any]] = {}
+    first: dict[str, Path] = {}
     for model in chosen:
-        config = merge({"model": {"name": model.name}}, model.config)
-        out = Path(runs) / f"{said.name}-{model.name}{'-quick' if quick else ''}"
-        fitted = train(store.path, out, config=config, set=set, quick=quick)
-        evaluated = (out / "metrics.json").exists()
-        metrics[model.name] = fitted.metrics if evaluated else evaluate(fitted, train_events=said.train_events)
-        done.append(fitted)
-    paths = {m.name: r.path for m, r in zip(chosen, done, strict=True)}
-    comparisons = _against_reference(paths, said.reference)
+        out = Path(runs) / name.replace(said.name, f"{said.name}-{model.name}", 1)
+        how: dict[str, Any] = {"config": merge({"model": {"name": model.name}}, model.config), "set": set}
+        if repeats is None and folds is None:
+            members = {model.name: train(store.path, out, quick=quick, **how).path}
+        else:
+            group = train_group(store.path, out, repeats=repeats, folds=folds, quick=quick, **how)
+            members = {f"{model.name} {member.name}": member for member in group.members}
+            told = group.path / "metrics.json"
+            spread[model.name] = (
+                read_json(told) if told.exists() else evaluate_group(group.path, train_events=said.train_events)
+            )
+        first[model.name] = next(iter(members.values()))
+        for member, path in members.items():
+            done[member] = Run.load(path)
+            evaluated = (path / "metrics.json").exists()
+            metrics[member] = done[member].metrics if evaluated else evaluate(path, train_events=said.train_events)
+    comparisons = _against_reference(first, said.reference) if folds is None else {}
     page = report(
-        [r.path for r in done],
+        [run.path for run in done.values()],
         out=Path(runs) / f"{name}.html",
-        reference=paths[said.reference].resolve().name if said.reference in paths else None,
+        reference=first[said.reference].resolve().name if said.reference in first and not spread else None,
     )
-    return RecipeResult(said, store, done, metrics, comparisons, page)
+    return RecipeResult(said, store, done, metrics, spread, comparisons, page)
 
 
 def _samples(said: Recipe, out: Path, quick: bool) -> tuple[list[Path], list[Path]]:
@@ -117,9 +142,10 @@ def _against_reference(paths: dict[str, Path], reference: str | None) -> dict[st
     if reference not in paths or len(paths) < 2:
         return {}
     try:
-        result = compare(list(paths.values()), reference=paths[reference].resolve().name)
+        result = compare([paths[reference], *(path for name, path in paths.items() if name != reference)])
     except InputError as error:
         say(f"no comparison: {error}")
         return {}
-    models = {path.resolve().name: name for name, path in paths.items()}
-    return {models[row.name]: row.paired.auc for row in result.rows if row.paired and row.paired.auc}
+    others = [name for name in paths if name != reference]
+    rows = dict(zip((reference, *others), result.rows, strict=True))
+    return {name: row.paired.auc for name, row in rows.items() if row.paired and row.paired.auc}

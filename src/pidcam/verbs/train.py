@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pidcam.config import dump_yaml, load_yaml, merge, overrides
 from pidcam.detectors.base import detectors
 from pidcam.errors import ExistsError, InputError
@@ -15,10 +17,11 @@ from pidcam.files import require_absent
 from pidcam.models.choice import AUTO, choose_model
 from pidcam.progress import say, set_quiet
 from pidcam.runs import RunDirectory, provenance
+from pidcam.schema import ClassSelection
 from pidcam.store.loader import Loader
 from pidcam.store.store import Store
 from pidcam.training.clock import Clock, parse_duration
-from pidcam.training.config import DEFAULT_TASK, RunConfig, resolve
+from pidcam.training.config import DEFAULT_TASK, Named, RunConfig, resolve
 from pidcam.training.ranks import Ranks, joined
 from pidcam.training.run import Run
 from pidcam.training.splits import look_at_parent, look_at_splits, require_all_classes
@@ -105,13 +108,7 @@ def resume(run: Path | str, *, store: Path | str | None = None, time_limit: str 
 
 
 def _train(store: Store, out: Path, given: dict[str, Any], ranks: Ranks, clock: Clock) -> Run:
-    detector = store.manifest.detector
-    recipes = detectors[detector]().recipes if detector in detectors else {}
-    given = _with_model(_with_classes(given, store), store)
-    resolved = resolve(str(store.path.resolve()), given, recipes)
-    chain = Chain(resolved.transforms, store.schema, store.manifest.statistics)
-    resolved = resolved.model_copy(update={"transforms": chain.describe()})
-
+    resolved, chain = settle(given, store)
     directory = RunDirectory(out)
     run = Run(directory, resolved, store.schema, chain)
     loaders = _loaders(run, store, ranks)
@@ -138,6 +135,27 @@ def _train(store: Store, out: Path, given: dict[str, Any], ranks: Ranks, clock: 
     return run
 
 
+def settle(given: dict[str, Any], store: Store) -> tuple[RunConfig, Chain]:
+    """What a training on `store` is configured with, down to the last number, and its fitted transforms."""
+    detector = store.manifest.detector
+    recipes = detectors[detector]().recipes if detector in detectors else {}
+    given = _with_model(_with_classes(given, store), store)
+    resolved = resolve(str(store.path.resolve()), given, recipes)
+    chain = Chain(resolved.transforms, store.schema, store.manifest.statistics)
+    task = resolved.build_task(store.schema)
+    fixed = task.fitted(lambda name: _truth(store, task.selection, name))
+    told = resolved.task if fixed is None else Named(name=resolved.task.name, **fixed.model_dump(mode="json"))
+    return resolved.model_copy(update={"transforms": chain.describe(), "task": told}), chain
+
+
+def _truth(store: Store, selection: ClassSelection, name: str) -> np.ndarray:
+    """(n,) a target of the training events of the selected classes."""
+    shards = store.shards("train")
+    table = np.append(selection.table(store.schema), -1)
+    chosen = [table[shard.label] >= 0 if selection.groups else slice(None) for shard in shards]
+    return np.concatenate([shard.targets[name][rows] for shard, rows in zip(shards, chosen, strict=True)])
+
+
 def _with_classes(given: dict[str, Any], store: Store) -> dict[str, Any]:
     """Classes of which the store has no event at all are left out, unless the user chose classes."""
     task = given.get("task", {})
@@ -154,7 +172,7 @@ def _loaders(run: Run, store: Store, ranks: Ranks) -> tuple[Loader, Loader]:
     limit = run.config.training.limit
     train = run.loader(store, "train", training=True, limit=limit, ranks=ranks)
     valid = run.loader(store, "valid", limit=limit, ranks=ranks)
-    for loader in (train, valid):
+    for loader in (train, valid) if run.task.signals else ():
         require_all_classes(loader.labels, run.task.selection, loader.splits[0], store)
     return train, valid
 
