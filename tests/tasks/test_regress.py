@@ -187,6 +187,6 @@ def test_a_network_goes_all_the_road(store, tmp_path, monkeypatch):
     out = pidcam.predict(run, store.path, tmp_path / "scores.parquet").out
     scores = Predictions.load(out)
     assert set(scores.columns) == {"energy_predicted", "energy_sigma"}
-    page = pidcam.report(run).read_text(encoding="utf-8")
+    page = pidcam.report(run.path).read_text(encoding="utf-8")
     assert "box: energy of electron, photon" in page
     assert "resolution 0." in page

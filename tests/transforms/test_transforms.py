@@ -69,6 +69,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "downsample": {"image": "hcal", "factor": {"phi": 2, "eta": 4}},
     "drop_cells": {"probability": 0.2},
     "flip": {"axes": ["eta", "phi"], "about": "cell"},
+    "inputs": {"images": ["ecal"]},
     "log": {"scale": {"ecal": [1, 2]}},
     "rotate": {"axes": ["x", "y"]},
     "scale": {},

@@ -58,7 +58,7 @@ def test_a_size_that_cannot_be_measured_says_why_and_the_others_go_on(study, tmp
 
 
 def test_on_the_command_line_with_a_learning_rate_that_grows_with_the_batch(study, tmp_path):
-    options = ["--model", "mlp", "--sizes", "16,64", "--seconds", "0.02", "--scale-lr", "--json", "--quiet"]
+    options = ["--model", "mlp", "--sizes", "16,64", "--seconds", "0.02", "--scale-lr", "--json"]
     words = ["bench", "batch-size", str(study.store), "--out", str(tmp_path / "cli"), *options]
     done = CliRunner().invoke(app, [*words, "training.batch_size=64", "training.precision=fp32"])
     assert done.exit_code == 0, done.output

@@ -95,7 +95,10 @@ def bench(
     sized = (events["train"], events["valid"], seconds, task.headline)
     result = BatchSizes(out, store.path, store.manifest.detector, config.model.name, *sized, trials)
     write_text(out / f"{NAME}.csv", table_text(trials_table(result), "csv"))
-    reports.save(reports.batch_sizes(result.as_json()), out / NAME)
+    if any(trial.seconds_per_epoch for trial in trials):
+        reports.save(reports.batch_sizes(result.as_json()), out / NAME)
+    else:
+        say("no batch size could be measured: there is no figure, the notes of the table say why")
     write_json(out / f"{NAME}.json", result.as_json())
     return result
 
