@@ -1,74 +1,88 @@
-"""The default model beside the reference CNN and the BDT, three seeds on one split: AUC, paired difference, fit time.
+"""The demo over several seeds: the default model beside the reference CNN and boosted trees, tested on Geant4's events.
 
-python benchmarks/egamma.py [--seeds 3] [--files ...] prints a table and, last, one JSON object:
-models -> mean test AUC, spread over seeds, statistical error, mean fit time; differences to the reference in units of
-their paired DeLong error, seed by seed.
+python benchmarks/egamma.py [--seeds 3] [--work DIR] runs the recipe `egamma` once a seed, on the same events, and
+writes its table into docs/results.md. The last line is one JSON object: models -> mean test AUC, spread over seeds,
+statistical error, mean fit time; differences to the reference with their paired DeLong errors, seed by seed.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import pidcam
-from pidcam.analysis import delong_compare
-from pidcam.predictions import Predictions
+from pidcam.cli.tables import duration, with_error
+from pidcam.verbs.run import RecipeResult
+from study import print_study
 
-REFERENCE = "reference-cnn"
-MODELS = ("resnet", REFERENCE, "bdt")
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results.md"
+BEGIN, END = "% egamma: written by benchmarks/egamma.py\n", "% egamma: end\n"
+HEAD = "| model | AUC on Geant4's events | spread over seeds | minus the reference, by seed | fit time |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--files", nargs="+", default=sorted(Path("examples/data").glob("Single*.hdf5")))
-    parser.add_argument("--models", nargs="+", default=MODELS)
-    parser.add_argument("--work", default=None, help="folder for stores and runs (default: a temporary one)")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        print(
-            json.dumps(study(options.files, options.models, options.seeds, Path(options.work or temporary)), indent=2)
+    parser.add_argument("--recipe", default="egamma")
+    print_study(parser, study)
+
+
+def study(options: argparse.Namespace, work: Path) -> dict[str, Any]:
+    results = [
+        pidcam.run(
+            options.recipe,
+            data=work / "data",
+            stores=work / "stores",
+            runs=work / f"seed-{seed}",
+            set=[f"training.seed={seed}"],
         )
+        for seed in range(options.seeds)
+    ]
+    first = results[0]
+    models = {name: over_seeds(results, name) for name in first.metrics}
+    write(table(models, first))
+    kept = first.store.manifest.accounting.kept
+    return {"benchmark": "egamma", "events": kept, "reference": first.recipe.reference, "models": models}
 
 
-def study(files: list[Path], models: list[str], seeds: int, work: Path) -> dict[str, Any]:
-    store = pidcam.prepare("cms-ecal", files, work / "store", seed=7)
-    tests: dict[str, list[Predictions]] = {name: [] for name in models}
-    auc: dict[str, list[float]] = {name: [] for name in models}
-    errors: dict[str, list[float]] = {name: [] for name in models}
-    seconds: dict[str, list[float]] = {name: [] for name in models}
-    for seed in range(seeds):
-        for name in models:
-            run = pidcam.train(store.path, work / f"{name}-{seed}", model=name, set=[f"training.seed={seed}"])
-            metrics = pidcam.evaluate(run)["test"]
-            tests[name].append(Predictions.load(run.path / "predictions" / "test.parquet"))
-            auc[name].append(metrics["auc"])
-            errors[name].append(metrics["auc_error"])
-            seconds[name].append(run.about["fit_seconds"])
-            value = f"{metrics['auc']:.4f} ± {metrics['auc_error']:.4f}"
-            print(f"seed {seed} {name:14} AUC {value} in {seconds[name][-1]:.0f} s")
-    result: dict[str, Any] = {"events": store.manifest.accounting.kept, "models": {}, "differences": {}}
-    for name in models:
-        result["models"][name] = {
-            "auc": round(statistics.mean(auc[name]), 4),
-            "spread_over_seeds": round(statistics.stdev(auc[name]), 4) if seeds > 1 else None,
-            "statistical_error": round(statistics.mean(errors[name]), 4),
-            "fit_seconds": round(statistics.mean(seconds[name]), 1),
-        }
-        if name != REFERENCE and REFERENCE in models:
-            pairs = [compare(ours, base) for ours, base in zip(tests[name], tests[REFERENCE], strict=True)]
-            result["differences"][name] = pairs
-    return result
+def over_seeds(results: list[RecipeResult], name: str) -> dict[str, Any]:
+    """What the runs of one model gave, seed by seed, and their mean."""
+    auc = [result.metrics[name]["test"]["auc"] for result in results]
+    pairs = [result.comparisons.get(name) for result in results]
+    return {
+        "auc": statistics.mean(auc),
+        "spread_over_seeds": statistics.stdev(auc) if len(auc) > 1 else None,
+        "statistical_error": statistics.mean(r.metrics[name]["test"]["auc_error"] for r in results),
+        "fit_seconds": statistics.mean(r.as_json()["fit_seconds"][name] for r in results),
+        "differences": [{"difference": p.difference, "error": p.error, "sigma": p.z} for p in pairs if p],
+    }
 
 
-def compare(ours: Predictions, base: Predictions) -> dict[str, float]:
-    signal = f"p_{base.classes[-1]}"
-    c = delong_compare(base.label == 1, ours.columns[signal], base.columns[signal], base.weight)
-    return {"difference": round(c.difference, 4), "error": round(c.error, 4), "sigma": round(c.z, 2)}
+def table(models: dict[str, dict[str, Any]], result: RecipeResult) -> str:
+    kept = {split: sum(of.values()) for split, of in result.store.manifest.accounting.kept.items()}
+    text = (
+        f"{kept['train']:,} simulated training events, {kept['valid']:,} for validation, tested on {kept['test']:,} "
+        f"events of Geant4; the recipe `{result.recipe.name}` over seeds. The error of an AUC is DeLong's, that of a "
+        "difference knows that the events are the same.\n\n"
+    )
+    lines = [HEAD, "| --- | --- | --- | --- | --- |"]
+    for name, of in models.items():
+        spread = "-" if of["spread_over_seeds"] is None else f"{of['spread_over_seeds']:.4f}"
+        pairs = ", ".join(f"{p['difference']:+.4f} ± {p['error']:.4f}" for p in of["differences"]) or "-"
+        auc = with_error(of["auc"], of["statistical_error"])
+        lines.append(f"| {name} | {auc} | {spread} | {pairs} | {duration(of['fit_seconds'])} |")
+    return text + "\n".join(lines) + "\n"
+
+
+def write(text: str) -> None:
+    """In place of the last table."""
+    before, _, rest = RESULTS.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    assert end, f"{RESULTS} has no place for the table"
+    RESULTS.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from pathlib import Path
 
 import h5py
@@ -12,6 +13,8 @@ import pytest
 from pidcam.store.store import Store
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "data"
+
+sys.path.insert(0, str(Path(__file__).parent))  # what tests of several folders import
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as shells start what runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)

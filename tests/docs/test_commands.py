@@ -17,6 +17,7 @@ from pages import PAGES, README, Block, Page
 from typer.testing import CliRunner
 
 import pidcam
+from haste import NO_DRAWING
 from pidcam.cli.main import app
 from pidcam.training import loop
 
@@ -32,11 +33,17 @@ pytestmark = pytest.mark.xdist_group("docs")
 
 @pytest.fixture(scope="module", autouse=True)
 def in_haste() -> Iterator[None]:
-    """Figures are made but not drawn, number formats not timed: other tests do, and it would take most of the time."""
+    """Figures are made but not drawn, number formats not timed: other tests do, and it would take most of the time.
+
+    `--quick` is quicker still: no number depends on it here.
+    """
     draw, blank = Figure.savefig, Figure(figsize=(0.1, 0.1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", lambda figure, *args, **options: draw(blank, *args, **options))
         patch.setattr(loop, "probe_precision", lambda *_: {"fp32": 1.0, "bf16": 1.0})
+        for verb in ("prepare", "run"):
+            patch.setattr(f"pidcam.verbs.{verb}.QUICK_LIMIT", EVENTS)
+        patch.setattr("pidcam.verbs.train.QUICK", {"training": {"epochs": 2, "limit": 2 * EVENTS}})
         yield
 
 
@@ -69,7 +76,7 @@ def folder(request: pytest.FixtureRequest, beginnings: Path, tmp_path: Path, mon
 @pytest.mark.parametrize(("page", "folder"), [(p, p) for p in RUN], ids=[p.name for p in RUN], indirect=["folder"])
 def test_page(page: Page, folder: Path) -> None:
     if page.settings.get("own_process"):
-        code = "\n".join(block.text for block in page.blocks if block.language == "python")
+        code = NO_DRAWING + "\n".join(block.text for block in page.blocks if block.language == "python")
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder)
         assert done.returncode == 0, done.stderr
         return

@@ -11,18 +11,12 @@ import pytest
 from nbclient import NotebookClient
 from nbformat import NotebookNode
 
+from haste import NO_DRAWING
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 EVENTS = 60
 """Of each class, where the real run takes all."""
-
-HASTE = """
-from matplotlib.figure import Figure
-
-draw, blank = Figure.savefig, Figure(figsize=(0.1, 0.1))
-Figure.savefig = lambda figure, *args, **options: draw(blank, *args, **options)
-"""
-"""Figures that a run keeps in files are made but not drawn; those that the notebook shows are."""
 
 notebooks = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 
@@ -53,7 +47,7 @@ def test_notebook_runs(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PIDCAM_QUICK", "1")
     committed = nbformat.read(path, as_version=4)
     notebook = nbformat.read(path, as_version=4)
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(HASTE))
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(NO_DRAWING))
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(folder)}}).execute()
     assert pictures(notebook) == pictures(committed)
 
