@@ -19,7 +19,7 @@ from contextlib import contextmanager, nullcontext
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pidcam.errors import InputError, MissingExtraError, PidcamError
 from pidcam.progress import Progress, progress, set_quiet
@@ -69,6 +69,21 @@ def worker_pool(workers: int) -> ProcessPoolExecutor:
     # spawn: a forked child would inherit open HDF5 files and the thread pools of numerical libraries
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_worker)
+
+
+@contextmanager
+def in_background(function: Callable[..., Result], *arguments: Any) -> Iterator[Future[Result]]:
+    """`function(*arguments)` in a process of its own, which ends with the block, done or not."""
+    before = set(multiprocessing.active_children())
+    with worker_pool(1) as pool:
+        with _interrupts_later(), _script_left_alone(function):
+            future = pool.submit(function, *arguments)
+        try:
+            yield future
+        finally:
+            if not future.done():
+                for process in set(multiprocessing.active_children()) - before:
+                    process.terminate()
 
 
 @contextmanager

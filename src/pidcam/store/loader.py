@@ -26,7 +26,7 @@ from pidcam.store.memory import Keep, place_to_keep
 from pidcam.store.order import Balance, Balanced, Order, Shuffled, Stored, fractions_of
 from pidcam.store.scatter import densified
 from pidcam.store.shuffle import key_bits
-from pidcam.store.store import Store
+from pidcam.store.store import Splits, Store
 
 Change = Callable[[Batch, torch.Generator], Batch]
 Part = tuple[np.ndarray, bool]
@@ -70,7 +70,7 @@ class Loader:
 
     def __init__(
         self,
-        store: Store,
+        store: Splits,
         splits: str | Sequence[str],
         *,
         selection: ClassSelection | None = None,
@@ -114,7 +114,7 @@ class Loader:
         self._last_order: tuple[int, Order] | None = None
         for name in sparse:
             self.schema.image(name)
-        self.bytes = sum(shard.bytes for split in self.splits for shard in store.manifest.shards[split])
+        self.bytes = sum(map(store.bytes, self.splits))
         # a pass in stored order is made once: nothing is gained by copying what it reads
         self.keep = place_to_keep(keep, self.bytes, self.device, ranks) if shuffle or keep != "auto" else "mapped"
         self.threads = int(not is_host(self.device) and self.keep != "device") if threads is None else threads
@@ -152,6 +152,16 @@ class Loader:
     def __len__(self) -> int:
         """Number of batches in an epoch; the last one may be smaller, none is lost."""
         return -(-len(self._events) // self.batch_size)
+
+    @property
+    def sizes(self) -> list[int]:
+        """Number of events in each batch of an epoch, of all ranks."""
+        return batch_sizes(self.events, self.batch_size)
+
+    @property
+    def at_the_end(self) -> bool:
+        """Whether the last batch of the epoch was handed out."""
+        return self.cursor == len(self)
 
     def order(self, epoch: int) -> Order:
         """Which event, by number, comes at which place of `epoch`."""
@@ -250,6 +260,12 @@ class Loader:
     def _generator(self, epoch: int, number: int) -> torch.Generator:
         """Ranks draw differently: otherwise events at the same place of their parts would be changed alike."""
         return _generator(self.seed, epoch, number, *([self.rank, self.ranks] if self.ranks > 1 else []))
+
+
+def batch_sizes(events: int, batch: int) -> list[int]:
+    """So many events in batches: the last one may be smaller, none is lost."""
+    full, rest = divmod(events, batch)
+    return [batch] * full + [rest] * bool(rest)
 
 
 def _as_padding(batch: Batch) -> Batch:

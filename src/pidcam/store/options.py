@@ -52,12 +52,12 @@ Kind = Literal["dense", "cells", "points"]
 class PrepareOptions(Spec):
     """What `prepare` may be told.
 
-    split: `official`, fractions or `folds:K`; split_by: events of one `file`, or with the same value of a feature or
-    target such as the run number, stay in one split; seed: of split and shuffle; keep_empty: keep events without a hit;
-    keep_duplicates: keep repeated content, always in the split of its first occurrence; drop_bad: drop and count events
-    with NaN, infinite or forbidden values instead of stopping; limit: at most this many events per class, in the
-    proportions of the splits (and as many again of test files of their own); shard_events: events per file of the store
-    (default: about 32 MiB each).
+    split: `official`, fractions, `hash:` and fractions, or `folds:K`; split_by: events of one `file`, or with the same
+    value of a feature or target such as the run number, stay in one split; seed: of split and shuffle; keep_empty: keep
+    events without a hit; keep_duplicates: keep repeated content, always in the split of its first occurrence; drop_bad:
+    drop and count events with NaN, infinite or forbidden values instead of stopping; limit: at most this many events
+    per class, in the proportions of the splits (and as many again of test files of their own); shard_events: events per
+    file of the store (default: about 32 MiB each).
 
     select: a condition on features, targets, `hits` and sums of images (see `pidcam.expressions`), events that do not
     meet it are dropped; mix: the proportions of the classes, `{electron: 1, photon: 2}`, events beyond are dropped;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -11,9 +11,9 @@ import xxhash
 from pidcam.errors import DataError
 from pidcam.schema import EventSchema
 from pidcam.store.groups import joined
-from pidcam.store.manifest import Accounting, ClassWeight
+from pidcam.store.manifest import Accounting, ClassWeight, Source
 from pidcam.store.options import PrepareOptions
-from pidcam.store.scan import Scan, State, is_kept, stored_order
+from pidcam.store.scan import Scan, State, is_kept, split_keys, stored_order
 from pidcam.store.shuffle import permutation
 from pidcam.store.split import OUTSIDE, Split
 from pidcam.store.weights import Spectrum, effective, reweight
@@ -52,7 +52,7 @@ class Plan:
         schema: EventSchema,
         split: Split,
         options: PrepareOptions,
-        test_files: Collection[int] = (),
+        sources: Sequence[Source],
     ):
         self.scans, self.split, self.options = scans, split, options
         self.starts = np.concatenate([[0], np.cumsum([len(s.label) for s in scans])])
@@ -74,8 +74,13 @@ class Plan:
         follows = np.zeros(len(good), bool)
         follows[follower] = True
         group = None if options.split_by is None else self._groups(options.split_by, follower, leader)
-        apart = np.repeat([s.rows[0] in test_files for s in scans], np.diff(self.starts))
-        self.target = split.assign(self.label, good & ~follows, options.seed, self.names, group, apart)
+        apart = np.repeat([sources[s.rows[0]].test for s in scans], np.diff(self.starts))
+        keys = None
+        if split.method == "hash":
+            identifies = schema.content_identifies
+            of_pieces = [split_keys(s, sources[s.rows[0]].fingerprint, content_identifies=identifies) for s in scans]
+            keys = np.concatenate(of_pieces)
+        self.target = split.assign(self.label, good & ~follows, options.seed, self.names, group, apart, keys)
         if options.keep_duplicates:
             self.target[follower] = self.target[leader]
         self.reason[good & (self.target == OUTSIDE)] = Reason.outside_split

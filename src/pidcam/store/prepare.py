@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import nullcontext
-from functools import partial
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xxhash
 
 import pidcam
@@ -32,6 +35,7 @@ from pidcam.store.options import PrepareOptions
 from pidcam.store.plan import Plan
 from pidcam.store.rounding import summed
 from pidcam.store.scan import Piece, Scan, choose_storage, scan
+from pidcam.store.shuffle import key_bits
 from pidcam.store.split import Split
 from pidcam.store.store import Store
 from pidcam.store.wanted import adapted, wanted_columns
@@ -61,24 +65,162 @@ def prepare_store(
     `workers` processes (default: as many as the cores and the size of the files make worth while), or an `executor`.
     Raises `ExistsError` if `out` holds something else, `DataError` or `InputError` for bad raw files.
     """
-    split = Split.of(options.split, detector.official_split)
-    split = split.with_test_files() if test else split
-    detector = adapted(detector, options)
-    columns = wanted_columns(detector.schema, split, options)
-    opened = _files(files, test, detector)
-    # where the files lie does not matter, what is in them does
-    sources = [source.model_dump(exclude={"path"}, exclude_defaults=True) for source, _ in opened]
-    # what was not said is left out, so that an option that comes later makes no other request
-    said = [part.model_dump(mode="json", exclude_defaults=True) for part in (options, detector.schema, detector.layout)]
-    text = json.dumps([*said, sources], sort_keys=True)
-    request: dict[str, object] = {"request": xxhash.xxh3_128(text.encode()).hexdigest(), "detector": detector.name}
-    with claimed(out, request, STORE):
-        if not STORE.is_finished(out):
-            workers = workers or min(available_cores(), 1 + sum(s.rows // step for s, step in opened) // ENOUGH)
-            with nullcontext(executor) if executor or workers == 1 else worker_pool(workers) as pool:
-                run = partial(run_jobs, workers=1, executor=pool)
-                _prepare(detector, opened, out, split, options, columns, run)
-    return Store(out)
+    return Preparation(detector, files, out, options, test=test).run(workers=workers, executor=executor)
+
+
+class Preparation:
+    """What a store will be made of and how: everything that is known before an event is read.
+
+    Raises `DataError` or `InputError` for files that cannot be read and options that do not fit.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        files: Sequence[Path],
+        out: Path,
+        options: PrepareOptions,
+        *,
+        test: Sequence[Path] = (),
+    ):
+        split = Split.of(options.split, detector.official_split)
+        self.split = split.with_test_files() if test else split
+        # without its likelihood, which a pickle may not hold: this goes to other processes
+        self.detector, self.out, self.options = replace(adapted(detector, options), likelihood=None), out, options
+        self.schema = self.detector.schema
+        self._columns = wanted_columns(self.schema, self.split, options)
+        self._files = _files(files, test, self.detector)
+        self.sources = tuple(source for source, _ in self._files)
+
+    @property
+    def request(self) -> dict[str, object]:
+        """What is asked for: another request makes another store."""
+        # where the files lie does not matter, what is in them does
+        sources = [source.model_dump(exclude={"path"}, exclude_defaults=True) for source in self.sources]
+        # what was not said is left out, so that an option that comes later makes no other request
+        told = (self.options, self.schema, self.detector.layout)
+        said = [part.model_dump(mode="json", exclude_defaults=True) for part in told]
+        text = json.dumps([*said, sources], sort_keys=True)
+        return {"request": xxhash.xxh3_128(text.encode()).hexdigest(), "detector": self.detector.name}
+
+    @cached_property
+    def storage(self) -> dict[str, str]:
+        """How each image is stored."""
+        return choose_storage([Path(source.path) for source in self.sources], self.detector.layout, self.schema)
+
+    @property
+    def split_text(self) -> str:
+        """The split in words."""
+        by = self.options.split_by
+        return self.split.text + (f", whole by {by}" if by else "")
+
+    @cached_property
+    def pieces(self) -> list[Piece]:
+        """Runs of rows of the files, as long as is cheap to read at once, in canonical order."""
+        runs = [
+            (file, source, start, min(start + step, source.rows))
+            for file, (source, step) in enumerate(self._files)
+            for start in range(0, source.rows, step)
+        ]
+        if not runs:
+            raise DataError("holds no events", where=self.sources[0].path)
+        return [
+            Piece(
+                source=Path(source.path),
+                file=file,
+                start=start,
+                stop=stop,
+                work=self.out / WORK,
+                number=number,
+                seed=self.options.seed,
+                layout=self.detector.layout,
+                schema=self.schema,
+                drop_bad=self.options.drop_bad,
+                storage=self.storage,
+                columns=self._columns,
+                select=self.options.select,
+                float16=self.options.float16,
+            )
+            for number, (file, source, start, stop) in enumerate(runs)
+        ]
+
+    def run(self, *, workers: int | None = None, executor: Executor | None = None, keep_pieces: bool = False) -> Store:
+        """See `prepare_store`; `keep_pieces` leaves the pieces there for whoever reads them."""
+        with claimed(self.out, self.request, STORE):
+            if not STORE.is_finished(self.out):
+                enough = 1 + sum(source.rows // step for source, step in self._files) // ENOUGH
+                workers = workers or min(available_cores(), enough)
+                with nullcontext(executor) if executor or workers == 1 else worker_pool(workers) as pool:
+                    self._make(partial(run_jobs, workers=1, executor=pool), keep_pieces)
+        return Store(self.out)
+
+    def _make(self, run: Callable[..., list[Any]], keep_pieces: bool) -> None:
+        """`run` is `run_jobs` on whatever does the work."""
+        schema, split, options, out, work = self.schema, self.split, self.options, self.out, self.out / WORK
+        with writing(out):
+            work.mkdir(exist_ok=True)
+        order = in_turns(self.pieces, options.seed)
+        found = run(scan, [self.pieces[k] for k in order], description="reading", size=lambda piece: piece.rows)
+        scans: list[Scan] = [found[place] for place in np.argsort(order).tolist()]
+        plan = Plan(scans, schema, split, options, self.sources)
+        plan.require_classes()
+
+        gathers = {
+            name: [
+                Gather(out, work, f"{name}-{number:05d}.arrow", piece, position, options.seed, schema, weight)
+                for number, (piece, position, weight) in enumerate(plan.shards(name))
+            ]
+            for name in split.names
+        }
+        tasks = [task for of_split in gathers.values() for task in of_split]
+        done: Iterator[Gathered] = iter(run(gather, tasks, description="writing", size=lambda task: len(task.piece)))
+        shards: dict[str, tuple[Shard, ...]] = {}
+        moments: dict[str, dict[str, Moments]] = {}
+        for name, of_split in gathers.items():
+            written = [next(done) for _ in of_split]
+            shards[name] = tuple(w.shard for w in written)
+            moments[name] = {i.name: Moments.sum([w.moments[i.name] for w in written]) for i in schema.images}
+        manifest = self.manifest(
+            shards=shards,
+            accounting=plan.accounting(),
+            statistics=statistics([moments[name] for name in split.training]),
+            weights=plan.weights(),
+            rounding=summed([s.lost for s in scans], schema) if options.float16 else {},
+            folds=moments if split.method == "folds" else {},
+            fingerprint=plan.fingerprint(),
+        )
+        if not manifest.accounting.adds_up():
+            raise PidcamError(f"{out}: prepare lost count of the events: {manifest.accounting}")
+        for part in out.glob(".*.part"):  # left by a call that was killed
+            part.unlink()
+        write_json(out / NAME, manifest.model_dump(mode="json"))
+        if not keep_pieces:
+            shutil.rmtree(work)
+
+    def manifest(self, **found: Any) -> Manifest:
+        """What is known before, and what was `found`."""
+        return Manifest(
+            pidcam=pidcam.__version__,
+            detector=self.detector.name,
+            event_schema=self.schema,
+            raw_layout=self.detector.layout,
+            storage=self.storage,
+            sources=self.sources,
+            split=self.split_text,
+            seed=self.options.seed,
+            options=self.options.model_dump(mode="json", exclude_defaults=True),
+            **found,
+        )
+
+
+def in_turns(pieces: Sequence[Piece], seed: int) -> list[int]:
+    """Numbers of the pieces, in an order in which every file has its share from the beginning to the end."""
+    count, seen, at = Counter(piece.file for piece in pieces), Counter[int](), []
+    for piece in pieces:
+        phase = key_bits("turn", seed, piece.file) / 2**128
+        at.append((seen[piece.file] + phase) / count[piece.file])
+        seen[piece.file] += 1
+    return np.argsort(at, kind="stable").tolist()
 
 
 def _files(files: Iterable[Path], test: Iterable[Path], detector: Detector) -> list[File]:
@@ -101,100 +243,3 @@ def _open(path: Path, detector: Detector) -> File:
         rows, step = len(reader), reader.step
     size, digest = fingerprint(path)
     return Source(name=path.name, path=str(path), rows=rows, bytes=size, fingerprint=digest), step
-
-
-def _prepare(
-    detector: Detector,
-    files: Sequence[File],
-    out: Path,
-    split: Split,
-    options: PrepareOptions,
-    columns: tuple[str, ...],
-    run: Callable[..., list[Any]],
-) -> None:
-    """`run` is `run_jobs` on whatever does the work."""
-    schema, work = detector.schema, out / WORK
-    with writing(out):
-        work.mkdir(exist_ok=True)
-    storage = choose_storage([Path(source.path) for source, _ in files], detector.layout, schema)
-    pieces = _pieces(detector, files, work, options, storage, columns)
-    scans: list[Scan] = run(scan, pieces, description="reading", size=lambda piece: piece.rows)
-    plan = Plan(scans, schema, split, options, {i for i, (source, _) in enumerate(files) if source.test})
-    plan.require_classes()
-
-    gathers = {
-        name: [
-            Gather(out, work, f"{name}-{number:05d}.arrow", piece, position, options.seed, schema, weight)
-            for number, (piece, position, weight) in enumerate(plan.shards(name))
-        ]
-        for name in split.names
-    }
-    tasks = [task for of_split in gathers.values() for task in of_split]
-    done: Iterator[Gathered] = iter(run(gather, tasks, description="writing", size=lambda task: len(task.piece)))
-    shards: dict[str, tuple[Shard, ...]] = {}
-    moments: dict[str, dict[str, Moments]] = {}
-    for name, of_split in gathers.items():
-        written = [next(done) for _ in of_split]
-        shards[name] = tuple(w.shard for w in written)
-        moments[name] = {i.name: Moments.sum([w.moments[i.name] for w in written]) for i in schema.images}
-    manifest = Manifest(
-        pidcam=pidcam.__version__,
-        detector=detector.name,
-        event_schema=schema,
-        raw_layout=detector.layout,
-        storage=storage,
-        sources=tuple(source for source, _ in files),
-        split=split.text + (f", whole by {options.split_by}" if options.split_by else ""),
-        seed=options.seed,
-        shards=shards,
-        accounting=plan.accounting(),
-        statistics=statistics([moments[name] for name in split.training]),
-        options=options.model_dump(mode="json", exclude_defaults=True),
-        weights=plan.weights(),
-        rounding=summed([s.lost for s in scans], schema) if options.float16 else {},
-        folds=moments if split.method == "folds" else {},
-        fingerprint=plan.fingerprint(),
-    )
-    if not manifest.accounting.adds_up():
-        raise PidcamError(f"{out}: prepare lost count of the events: {manifest.accounting}")
-    for part in out.glob(".*.part"):  # left by a call that was killed
-        part.unlink()
-    write_json(out / NAME, manifest.model_dump(mode="json"))
-    shutil.rmtree(work)
-
-
-def _pieces(
-    detector: Detector,
-    files: Sequence[File],
-    work: Path,
-    options: PrepareOptions,
-    storage: dict[str, str],
-    columns: tuple[str, ...],
-) -> list[Piece]:
-    """Runs of rows of the files, as long as is cheap to read at once."""
-    runs = [
-        (number, source, start, min(start + step, source.rows))
-        for number, (source, step) in enumerate(files)
-        for start in range(0, source.rows, step)
-    ]
-    if not runs:
-        raise DataError("holds no events", where=files[0][0].path)
-    return [
-        Piece(
-            source=Path(source.path),
-            file=file,
-            start=start,
-            stop=stop,
-            work=work,
-            number=number,
-            seed=options.seed,
-            layout=detector.layout,
-            schema=detector.schema,
-            drop_bad=options.drop_bad,
-            storage=storage,
-            columns=columns,
-            select=options.select,
-            float16=options.float16,
-        )
-        for number, (file, source, start, stop) in enumerate(runs)
-    ]

@@ -19,7 +19,7 @@ from pidcam.schema import EventSchema, Image
 from pidcam.store.hashes import hashes
 from pidcam.store.rounding import TERMS, rounded
 from pidcam.store.shards import write_shard
-from pidcam.store.shuffle import permutation
+from pidcam.store.shuffle import key_bits, mixed, permutation
 from pidcam.variables import known_variables, variables_of
 
 PROBE = 512
@@ -85,6 +85,17 @@ class Scan:
     lost: np.ndarray
     bytes: int
     columns: dict[str, np.ndarray]
+
+
+def split_keys(scan: Scan, fingerprint: str, *, content_identifies: bool) -> np.ndarray:
+    """(n,) uint64 what the split `hash` draws the raw rows by: the content, where it identifies an event; else, and for
+    empty events, the fingerprint of the file and the row."""
+    row = np.arange(int(scan.rows[1]), int(scan.rows[2]), dtype=np.uint64)
+    keys = mixed(row ^ np.uint64(key_bits("file", fingerprint) & 0xFFFFFFFFFFFFFFFF))
+    if content_identifies:
+        kept = scan.state[is_kept(scan.state)]
+        keys[scan.state == State.good] = scan.content[kept == State.good, 0]
+    return keys
 
 
 def piece_path(work: Path, number: int) -> Path:

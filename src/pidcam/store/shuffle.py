@@ -24,6 +24,15 @@ def permutation(n: int, *key: Key) -> np.ndarray:
     return order
 
 
+def mixed(words: np.ndarray) -> np.ndarray:
+    """(n,) uint64, of which every bit depends on every bit of the word: the finaliser of SplitMix64 (Steele, Lea and
+    Flood, doi:10.1145/2660193.2660195)."""
+    words = words + np.uint64(0x9E3779B97F4A7C15)
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return words ^ (words >> np.uint64(31))
+
+
 @compiled
 def _shuffle(order, words):  # type: ignore[no-untyped-def]
     """Fisher and Yates's shuffle; a word w picks one of b places as w b / 2^64 (Lemire, arXiv:1805.10941)."""

@@ -10,19 +10,23 @@ import numpy as np
 from pidcam.errors import ConfigError, DataError
 from pidcam.schema import Spec
 from pidcam.store.groups import NOBODY, OUTSIDE, assign_groups
-from pidcam.store.shuffle import permutation
+from pidcam.store.shuffle import key_bits, mixed, permutation
 
 TEST = "test"
+
+HASH = "hash:"
+"""Before fractions that are drawn event by event."""
 
 MIN_FOLDS = 3
 """One fold to test on, one to validate on, at least one to train on."""
 
 
 class Split(Spec):
-    """How events are split: by `fractions` (stratified by class, drawn by the seed), published `ranges` per class, or
-    `folds`, which are equal fractions. Names beyond the fractions are splits of files of their own."""
+    """How events are split: by `fractions` (stratified by class, drawn by the seed), by fractions that hold on average,
+    drawn by a `hash` of each event alone, by published `ranges` per class, or into `folds`, which are equal fractions.
+    Names beyond the fractions are splits of files of their own."""
 
-    method: Literal["fractions", "official", "folds"]
+    method: Literal["fractions", "hash", "official", "folds"]
     names: tuple[str, ...]
     fractions: tuple[float, ...] = ()
     ranges: tuple[tuple[int, int], ...] = ()
@@ -40,18 +44,20 @@ class Split(Spec):
         if self.method == "folds":
             return f"{len(self.names)} folds stratified"
         apart = ", test in files of its own" if len(self.names) > len(self.fractions) else ""
-        return "/".join(f"{f:g}" for f in self.fractions) + f" stratified{apart}"
+        how = "by hash" if self.method == "hash" else "stratified"
+        return "/".join(f"{f:g}" for f in self.fractions) + f" {how}{apart}"
 
     def with_test_files(self) -> Split:
         """Two fractions for train and valid, the test split being files of its own. `ConfigError` for other splits."""
-        if self.method != "fractions" or len(self.fractions) != 2:
+        if self.method not in ("fractions", "hash") or len(self.fractions) != 2:
             what = "the files of --test are the test split, so that --split has to give two fractions"
             raise ConfigError(what, where="--split", fix="for example 0.9/0.1 (train/valid)")
         return self.model_copy(update={"names": ("train", "valid", TEST)})
 
     @classmethod
     def of(cls, text: str, official: Mapping[str, tuple[int, int]] | None = None) -> Split:
-        """From what a user writes: `official`, `folds:5`, or fractions such as `0.8/0.1/0.1` (train/valid/test)."""
+        """From what a user writes: `official`, `folds:5`, or fractions such as `0.8/0.1/0.1` (train/valid/test), also
+        after `hash:`."""
         if text == "official":
             if not official:
                 raise ConfigError(
@@ -60,8 +66,9 @@ class Split(Spec):
             return cls(method="official", names=tuple(official), ranges=tuple(official.values()))
         if text.startswith("folds"):
             return cls._of_folds(text)
+        hashed = text.startswith(HASH)
         try:
-            fractions = tuple(float(part) for part in text.split("/"))
+            fractions = tuple(float(part) for part in text.removeprefix(HASH).split("/"))
         except ValueError:
             fractions = ()
         positive = len(fractions) in (2, 3) and all(0 < f < 1 for f in fractions)
@@ -69,10 +76,16 @@ class Split(Spec):
             raise ConfigError(
                 f"'{text}' is neither 'official', 'folds:K' nor two or three positive fractions that add up to 1",
                 where="--split",
-                fix="for example 0.8/0.1/0.1 (train/valid/test), 0.9/0.1 (train/test) or folds:5",
+                fix="for example 0.8/0.1/0.1 (train/valid/test), 0.9/0.1 (train/test), hash:0.8/0.1/0.1 or folds:5",
             )
         names = ("train", "valid", "test") if len(fractions) == 3 else ("train", "test")
-        return cls(method="fractions", names=names, fractions=fractions)
+        return cls(method="hash" if hashed else "fractions", names=names, fractions=fractions)
+
+    def drawn(self, keys: np.ndarray, seed: int) -> np.ndarray:
+        """(n,) int8 index of the split of each event, by its key (n,) uint64 and the seed alone: method `hash`."""
+        salt = np.uint64(key_bits("split", seed) & 0xFFFFFFFFFFFFFFFF)
+        uniform = (mixed(keys ^ salt) >> np.uint64(11)) * 2.0**-53
+        return np.searchsorted(np.cumsum(self.fractions)[:-1], uniform, side="right").astype(np.int8)
 
     @classmethod
     def _of_folds(cls, text: str) -> Split:
@@ -94,21 +107,25 @@ class Split(Spec):
         names: Mapping[int, str],
         group: np.ndarray | None = None,
         apart: np.ndarray | None = None,
+        keys: np.ndarray | None = None,
     ) -> np.ndarray:
         """(n,) int8 index into `names` of the split for every raw event in file order, `OUTSIDE` where it is in none.
 
         `names` gives the class of every label that occurs. `good` marks the events that may be used; official ranges
         count all raw events of a class, so dropping one moves no other. Events of one `group` (n,) stay together,
         those marked in `apart` (n,) are the test split. Raises `DataError` if a class is too short for its official
-        range or lies in too few groups.
+        range or lies in too few groups. `keys` (n,) are what the method `hash` draws by.
         """
         if apart is not None and apart.any():
-            result = self.assign(label, good & ~apart, seed, names, group)
+            result = self.assign(label, good & ~apart, seed, names, group, keys=keys)
             result[good & apart] = self.names.index(TEST)
             return result
         if group is not None:
             used = np.where(good, group, NOBODY)
             return assign_groups(label, used, np.array(self.fractions), seed, self.names[: len(self.fractions)], names)
+        if self.method == "hash":
+            assert keys is not None
+            return np.where(good, self.drawn(keys, seed), OUTSIDE).astype(np.int8)
         result = np.full(len(label), OUTSIDE, np.int8)
         for number, name in names.items():
             mine = np.flatnonzero(label == number)

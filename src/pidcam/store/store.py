@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,22 @@ from pidcam.store.shards import AGAIN, MISSING, file_checksum, read_shard
 
 if TYPE_CHECKING:
     from pidcam.store.loader import Loader
+
+
+class Splits(Protocol):
+    """What a loader takes: a store, or part of one that is being made."""
+
+    path: Path
+    fold: int | None
+
+    @property
+    def schema(self) -> EventSchema: ...
+
+    def shards(self, split: str) -> list[EventBatch]:
+        """The events of a split."""
+
+    def bytes(self, split: str) -> int:
+        """Their size."""
 
 
 class Store:
@@ -58,6 +74,10 @@ class Store:
                 if len(batch) != shard.events:
                     raise DataError(f"holds {len(batch)} events, expected {shard.events}", where=self.path / shard.file)
         return self._shards[split]
+
+    def bytes(self, split: str) -> int:
+        """Size of a split on disk."""
+        return sum(shard.bytes for shard in self.manifest.shards[split])
 
     def events(self, split: str, rows: np.ndarray | slice | None = None) -> EventBatch:
         """Events of a split in stored order (already shuffled): all, or those at `rows`."""

@@ -50,9 +50,10 @@ def wanted_columns(schema: EventSchema, split: Split, options: PrepareOptions) -
     if options.mix and not any(options.mix.values()):
         raise ConfigError("leaves no class", where="--mix", fix="write for example electron=1,photon=2")
     group = options.split_by
-    if group is not None and split.method == "official":
+    if group is not None and split.method in ("official", "hash"):
         fix = "split by fractions or folds instead"
-        raise ConfigError("the official split says for itself where every event goes", where="--split-by", fix=fix)
+        what = f"the split '{split.method}' says for itself where every event goes"
+        raise ConfigError(what, where="--split-by", fix=fix)
     if group not in (None, FILE, *known):
         raise UnknownNameError("column", str(group), (FILE, *known), where="--split-by")
     return tuple(dict.fromkeys([*spectra, *([group] if group not in (None, FILE) and group else [])]))
