@@ -1,0 +1,84 @@
+"""A store that `prepare` makes in a process beside this one, while its pieces are read here."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from pidcam.claim import WORK
+from pidcam.jobs import available_cores, in_background
+from pidcam.store.prepare import STORE, Preparation
+from pidcam.store.scan import Piece, piece_path
+from pidcam.store.store import Store
+
+PAUSE = 0.05
+"""Seconds between two looks whether something is there."""
+
+
+class Making:
+    """The store at `path`, perhaps unfinished. Raw files are looked at when `preparation` is first asked for, and work
+    on the store begins when something is waited for: with `workers` processes (default: half of the cores), which end
+    with the `making` block. Of several ranks the `first` does it, the others wait for the same files.
+    """
+
+    def __init__(
+        self, path: Path, look: Callable[[], Preparation], stack: ExitStack, *, workers: int | None, first: bool
+    ):
+        self.path, self._look, self._stack, self._first = path, look, stack, first
+        self._workers = workers or max(1, available_cores() // 2)
+
+    @property
+    def finished(self) -> bool:
+        return STORE.is_finished(self.path)
+
+    @cached_property
+    def preparation(self) -> Preparation:
+        return self._look()
+
+    def ready(self, piece: Piece) -> None:
+        """Wait until a piece was read, or nobody will read it."""
+        self._wait(piece_path(piece.work, piece.number).with_suffix(".npz").exists)
+
+    def store(self) -> Store:
+        """The finished store, waited for. Raises what `prepare` raised."""
+        if not self.finished:
+            self._wait(lambda: self.finished)
+        return Store(self.path)
+
+    def forget_pieces(self) -> None:
+        """Remove what only the first pass needs."""
+        if self._first and self.finished:
+            shutil.rmtree(self.path / WORK, ignore_errors=True)
+
+    @cached_property
+    def _work(self) -> Future[None] | None:
+        if not self._first or self.finished:
+            return None
+        return self._stack.enter_context(in_background(_make, self.preparation, self._workers))
+
+    def _wait(self, there: Callable[[], bool]) -> None:
+        work = self._work
+        while not there():
+            if work is not None and work.done():
+                work.result()
+            if self.finished or (work is not None and work.done()):
+                return
+            time.sleep(PAUSE)
+
+
+@contextmanager
+def making(
+    path: Path, look: Callable[[], Preparation], *, workers: int | None = None, first: bool = True
+) -> Iterator[Making]:
+    """See `Making`."""
+    with ExitStack() as stack:
+        yield Making(path, look, stack, workers=workers, first=first)
+
+
+def _make(preparation: Preparation, workers: int) -> None:
+    preparation.run(workers=workers, keep_pieces=True)
