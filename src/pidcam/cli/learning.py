@@ -22,6 +22,22 @@ def train_command(
     model: Annotated[
         str | None, typer.Option("--model", "-m", help="See: pidcam list models. [default: auto, the best measured]")
     ] = None,
+    from_raw: Annotated[
+        str | None,
+        typer.Option(
+            "--from-raw",
+            metavar="DETECTOR",
+            help="Take raw files instead of STORE; the store is written while the first epoch is trained.",
+            show_default=False,
+        ),
+    ] = None,
+    made: Annotated[
+        Path | None,
+        typer.Option("--store", help="With --from-raw: the store. [default: stores/DETECTOR]", show_default=False),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="With --from-raw: processes that read. [default: half of the cores]")
+    ] = None,
     resume: Annotated[
         Path | None, typer.Option("--resume", metavar="RUN", help="Go on with a stopped or killed run.")
     ] = None,
@@ -51,9 +67,17 @@ def train_command(
         _refuse_with("--resume", {"--repeats": repeats, "--folds": folds})
         run = verbs.resume(resume, store=store, time_limit=time_limit)
     else:
-        store = _needed(store)
-        out = out or Path("runs") / f"{store.resolve().name}-{parent.name if parent else _model_name(store, model)}"
         how: dict[str, Any] = {"model": model, "task": task, "config": config, "quick": quick, "parent": parent}
+        if from_raw is not None:
+            _refuse_with("--from-raw", {"--repeats": repeats, "--folds": folds, "--quick": quick})
+            words = [*([str(store)] if store else []), *(assignments or [])]
+            store, assignments, how["from_raw"] = _raw(from_raw, words, made)
+            how["workers"] = workers
+        else:
+            store = _needed(store)
+            _refuse_with("a store", {"--store": made, "--workers": workers})
+        name = parent.name if parent else _model_name(store, model, from_raw)
+        out = out or Path("runs") / f"{store.resolve().name}-{name}"
         if repeats is not None or folds is not None:
             return _train_group(store, out, repeats, folds, {**how, "set": assignments or (), "time_limit": time_limit})
         run = verbs.train(store, out, **how, set=assignments or (), time_limit=time_limit)
@@ -189,13 +213,32 @@ def run_command(
     return result.as_json(), lambda: show_recipe(result)
 
 
-def _model_name(store: Path, model: str | None) -> str:
+def _raw(detector: str, words: list[str], made: Path | None) -> tuple[Path, list[str], dict[str, Any]]:
+    """Where the store goes, what configures the training, and what the store is made of; `prepare.KEY=VALUE` are
+    options of prepare."""
+    from pidcam.cards import find_detector
+    from pidcam.config import overrides
+    from pidcam.files import find_files
+
+    assignments = [w for w in words if "=" in w and not Path(w).exists()]
+    files = [str(path) for w in words if w not in assignments for path in find_files(w)]
+    options = [a for a in assignments if a.startswith("prepare.")]
+    raw = {"detector": detector, "files": files, **overrides(options)}
+    store = made or Path("stores") / find_detector(detector).name
+    return store, [a for a in assignments if a not in options], raw
+
+
+def _model_name(store: Path, model: str | None, raw: str | None) -> str:
     """The model that will be trained, to name its run after it."""
+    from pidcam.cards import find_detector
     from pidcam.models.choice import AUTO, choose_model
     from pidcam.store.store import Store
 
     if model not in (None, AUTO):
         return str(model)
+    if raw is not None:
+        detector = find_detector(raw)
+        return choose_model(detector.name, detector.schema)[0]
     opened = Store(store)
     return choose_model(opened.manifest.detector, opened.schema)[0]
 

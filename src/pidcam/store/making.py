@@ -42,7 +42,10 @@ class Making:
 
     def ready(self, piece: Piece) -> None:
         """Wait until a piece was read, or nobody will read it."""
-        self._wait(piece_path(piece.work, piece.number).with_suffix(".npz").exists)
+        summary = piece_path(piece.work, piece.number).with_suffix(".npz")
+        self._wait(summary.exists)
+        if not summary.exists():
+            piece.work.mkdir(exist_ok=True)
 
     def store(self) -> Store:
         """The finished store, waited for. Raises what `prepare` raised."""

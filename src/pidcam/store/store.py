@@ -20,6 +20,21 @@ if TYPE_CHECKING:
     from pidcam.store.loader import Loader
 
 
+class HasManifest(Protocol):
+    """A store, or one that is being made."""
+
+    @property
+    def path(self) -> Path: ...
+
+    @property
+    def manifest(self) -> Manifest: ...
+
+    @property
+    def schema(self) -> EventSchema: ...
+
+    def shards(self, split: str) -> list[EventBatch]: ...
+
+
 class Splits(Protocol):
     """What a loader takes: a store, or part of one that is being made."""
 

@@ -29,9 +29,19 @@ class Named(Spec):
         return dict(self.model_extra or {})
 
 
+class FromRaw(Spec):
+    """Raw `files` of a `detector` (a name, or the path of a card), and those to `test` on; `prepare` are options."""
+
+    detector: str
+    files: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+    prepare: dict[str, Any] = {}
+
+
 class RunConfig(Spec):
     """`task` and `model` are `{name: ..., option: ...}`; `transforms` a list of such; `parent` is the run whose fitted
-    weights the training begins with, `fold` that of a store split into folds to test on."""
+    weights the training begins with, `fold` that of a store split into folds to test on; `from_raw` what the store was
+    made from while the first epoch was trained."""
 
     store: str
     task: Named = Named(name=DEFAULT_TASK)
@@ -40,6 +50,7 @@ class RunConfig(Spec):
     training: TrainingOptions = TrainingOptions()
     parent: str | None = None
     fold: Annotated[int, Field(ge=0)] | None = None
+    from_raw: FromRaw | None = None
 
     @property
     def entry(self) -> ModelEntry:

@@ -14,7 +14,7 @@ from torch import Tensor
 from pidcam.batch import Batch, SparseImage
 from pidcam.errors import PidcamError
 from pidcam.files import atomic_path
-from pidcam.store.loader import Loader
+from pidcam.training.growing import Train
 
 if TYPE_CHECKING:
     from pidcam.training.state import FitState
@@ -32,7 +32,7 @@ WORSE = 1.25
 BATCH_NORMS = (torch.nn.modules.batchnorm._BatchNorm,)
 
 
-def look_at_inputs(module: torch.nn.Module, train: Loader) -> list[str]:
+def look_at_inputs(module: torch.nn.Module, train: Train) -> list[str]:
     """What is odd about the events as the model will see them: constant channels and features, spreads far from 1."""
     channels: dict[str, list[Tensor]] = {}
     sparse: set[str] = set()

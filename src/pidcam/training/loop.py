@@ -25,6 +25,7 @@ from pidcam.store.loader import Loader
 from pidcam.tasks.base import Task, scalar_metrics
 from pidcam.training.clock import Clock
 from pidcam.training.evaluate import Collector, collect
+from pidcam.training.growing import Train, Valid
 from pidcam.training.guards import compare_modes, look_at_inputs
 from pidcam.training.loggers import Loggers
 from pidcam.training.network import Network
@@ -42,8 +43,8 @@ class Fit:
     """What one fit works with; all that must survive it is in `state`."""
 
     state: FitState
-    train: Loader
-    valid: Loader
+    train: Train
+    valid: Valid
     step: Stepper
     frozen: Frozen
     loggers: Loggers
@@ -53,8 +54,8 @@ class Fit:
 
 def fit(
     network: Network,
-    train: Loader,
-    valid: Loader,
+    train: Train,
+    valid: Valid,
     task: Task,
     record: RunDirectory,
     options: TrainingOptions,
@@ -72,13 +73,14 @@ def fit(
     ranks = ranks or Ranks()
     network.spread(ranks)
     frozen = Frozen(network.module, options.freeze)
-    state = FitState(network, task, record, options, options.epochs * len(train), ranks, clock)
+    state = FitState(network, task, record, options, ranks, clock)
     resumed = state.restore()
+    _count_steps(state, train)
     if resumed is not None:
         if ranks.first:
             say(f"{record.path}: going on in epoch {state.epoch + 1} after {state.step} of {state.steps} steps")
     else:
-        _begin(state, train, valid)
+        _begin(state, train)
     step = Stepper(state, class_weight(options, task, train))
     loggers = Loggers(options.loggers if ranks.first else (), record)
     try:
@@ -98,7 +100,13 @@ def fit(
         record.update(fit_seconds=round(state.seconds, 3), epochs=state.epoch, best_epoch=state.best_epoch)
 
 
-def _begin(state: FitState, train: Loader, valid: Loader) -> None:
+def _count_steps(state: FitState, train: Train) -> None:
+    """How many steps there are in all; the first epoch of a store in the making has another number than the others."""
+    train.epoch = state.epoch
+    state.steps = state.step - state.cursor + (state.options.epochs - state.epoch) * len(train)
+
+
+def _begin(state: FitState, train: Train) -> None:
     """What is done once, before the first step: look at the inputs, choose the precision."""
     with state.ranks.first_alone() as mine:
         if mine:
@@ -106,8 +114,8 @@ def _begin(state: FitState, train: Loader, valid: Loader) -> None:
                 state.record.warn(line)
             state.set_precision(find_precision(state, train))
             if state.options.monitor:  # a misspelt one shall not cost an epoch
-                _metrics(state, [collect(state.network.predict, islice(valid, 1), state.task).state()])
-                valid.cursor = 0
+                _metrics(state, [collect(state.network.predict, islice(train, 1), state.task).state()])
+                train.cursor = 0
     state.set_precision(state.ranks.share(state.precision))
 
 
@@ -117,8 +125,9 @@ def _one_epoch(run: Fit, resumed: Unfinished | None) -> None:
     if resumed:
         arrays, losses = resumed
         collector.restore(arrays)
-    start, lr = time.perf_counter() - (state.seconds - _told_seconds(state.record)), state.lr(state.epoch * len(train))
-    train.epoch, train.cursor = state.epoch, state.cursor
+    _count_steps(state, train)
+    start, lr = time.perf_counter() - (state.seconds - _told_seconds(state.record)), state.lr(state.step - state.cursor)
+    train.cursor = state.cursor
     state.network.module.train()
     run.frozen.hold(state.network.module)
     began = last = time.perf_counter()
@@ -142,7 +151,7 @@ def _one_epoch(run: Fit, resumed: Unfinished | None) -> None:
     clock.learn("validation", time.perf_counter() - last)
     state.seconds += time.perf_counter() - began
     seconds = time.perf_counter() - start
-    measured["train"]["loss"] = float(np.average(losses, weights=_batch_sizes(train)))
+    measured["train"]["loss"] = float(np.average(losses, weights=train.sizes))
     state.epoch, state.cursor = state.epoch + 1, 0
     row: dict[str, Any] = {"epoch": state.epoch}
     for split, metrics in measured.items():
@@ -197,9 +206,8 @@ def _metrics(state: FitState, parts: list[dict[str, np.ndarray]]) -> dict[str, A
 def _must_save(run: Fit) -> bool:
     """Whether a checkpoint is due: anybody, on any rank, was asked to stop or has too little time left for what comes
     next, or the last checkpoint is old."""
-    at_the_end = run.train.cursor == len(run.train)
     clock, ranks = run.state.clock, run.state.ranks
-    if not run.stop and clock.short(validation=at_the_end):
+    if not run.stop and clock.short(validation=run.train.at_the_end):
         run.stop.reason = "the time limit"
     asked, due = ranks.total(bool(run.stop), clock.due(run.state.options.checkpoint_seconds))
     if asked and not run.stop:
@@ -215,7 +223,7 @@ def _leave_if_asked(run: Fit) -> None:
         )
 
 
-def find_precision(state: FitState, train: Loader) -> str:
+def find_precision(state: FitState, train: Train) -> str:
     """As asked; `auto` is decided by a short timed probe, which is recorded."""
     options, record = state.options, state.record
     if options.precision != "auto":
@@ -232,12 +240,15 @@ def find_precision(state: FitState, train: Loader) -> str:
     return chosen
 
 
-def class_weight(options: TrainingOptions, task: Task, train: Loader) -> torch.Tensor | None:
+def class_weight(options: TrainingOptions, task: Task, train: Train) -> torch.Tensor | None:
     """(classes,) that multiplies the weight of every event in the loss, or None."""
     names = task.selection.names
     if options.class_weights is None:
         return None
     if options.class_weights == "balanced":
+        if not isinstance(train, Loader):
+            fix = "give them by name, or prepare first"
+            raise ConfigError("needs all events counted", where="training.class_weights=balanced", fix=fix)
         weights = balanced(train.labels, len(names))
     else:
         given = options.class_weights
@@ -249,8 +260,3 @@ def class_weight(options: TrainingOptions, task: Task, train: Loader) -> torch.T
 
 def _told_seconds(record: RunDirectory) -> float:
     return sum(row["seconds"] for row in record.history)
-
-
-def _batch_sizes(loader: Loader) -> list[int]:
-    full, rest = divmod(loader.events, loader.batch_size)
-    return [loader.batch_size] * full + [rest] * bool(rest)

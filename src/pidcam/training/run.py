@@ -20,7 +20,8 @@ from pidcam.predictions import Predictions
 from pidcam.runs import RunDirectory
 from pidcam.schema import EventSchema
 from pidcam.store.loader import Loader, batch_from_events
-from pidcam.store.store import Store
+from pidcam.store.memory import Keep
+from pidcam.store.store import HasManifest, Store
 from pidcam.tasks.base import Task
 from pidcam.training.calibration import calibrate, read_temperature
 from pidcam.training.config import RunConfig
@@ -126,24 +127,25 @@ class Run:
         ranks: Ranks | None = None,
     ) -> Loader:
         """Batches of one split as the model wants them; shuffled and augmented only for training; shared by `ranks`."""
-        options = self.config.training
-        return Loader(
-            store,
-            split,
-            selection=self.task.selection,
-            batch_size=options.batch_size if training else BATCH_SIZE,
-            shuffle=training,
-            seed=options.seed,
-            limit=limit,
-            sparse=self.sparse_images(store),
-            change=lambda batch, generator: self.change(batch, generator, training=training),
-            device=self.device,
-            keep=options.resident if training else "auto",
-            rank=ranks.rank if ranks else 0,
-            ranks=ranks.ranks if ranks else 1,
-        )
+        how = self.how_loaded(store, training=training, ranks=ranks)
+        keep: Keep = self.config.training.resident if training else "auto"
+        return Loader(store, split, shuffle=training, limit=limit, keep=keep, **how)
 
-    def sparse_images(self, store: Store) -> tuple[str, ...]:
+    def how_loaded(self, store: HasManifest, *, training: bool, ranks: Ranks | None = None) -> dict[str, Any]:
+        """Options of a loader that do not depend on where the events are."""
+        options = self.config.training
+        return {
+            "selection": self.task.selection,
+            "batch_size": options.batch_size if training else BATCH_SIZE,
+            "seed": options.seed,
+            "sparse": self.sparse_images(store),
+            "change": lambda batch, generator: self.change(batch, generator, training=training),
+            "device": self.device,
+            "rank": ranks.rank if ranks else 0,
+            "ranks": ranks.ranks if ranks else 1,
+        }
+
+    def sparse_images(self, store: HasManifest) -> tuple[str, ...]:
         """Images that come from `store` as hits, of those it keeps so: all for a model on hits, or those of transforms.
 
         A transform may put points on a grid of its own (`voxelise`).

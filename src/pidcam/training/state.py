@@ -44,7 +44,7 @@ class Average:
 
 
 class FitState:
-    """The state of one fit on `steps` batches; `parts` is how many an update is computed in."""
+    """The state of one fit, which ends after `steps` batches; `parts` is how many an update is computed in."""
 
     def __init__(
         self,
@@ -52,7 +52,6 @@ class FitState:
         task: Task,
         record: RunDirectory,
         options: TrainingOptions,
-        steps: int,
         ranks: Ranks | None = None,
         clock: Clock | None = None,
     ):
@@ -68,7 +67,7 @@ class FitState:
         self.scaler = torch.amp.GradScaler(network.device.type, enabled=False)
         self.precision = "fp32"
         self.parts = options.accumulate
-        self.steps, self.step, self.epoch, self.cursor = steps, 0, 0, 0
+        self.steps = self.step = self.epoch = self.cursor = 0
         self.best: float | None = None
         self.best_epoch = 0
         self.kept: list[list[float]] = []

@@ -6,9 +6,9 @@ import torch
 from torch import nn
 
 from pidcam.runs import RunDirectory
-from pidcam.store.loader import Loader
 from pidcam.tasks.base import Task
 from pidcam.training.clock import Clock
+from pidcam.training.growing import Train, Valid
 from pidcam.training.loop import fit
 from pidcam.training.network import Network
 from pidcam.training.options import TrainingOptions
@@ -23,5 +23,5 @@ class TorchModel(Network):
         self.options = options
         self.ranks, self.clock = Ranks(), Clock()
 
-    def fit(self, train: Loader, valid: Loader, task: Task, record: RunDirectory) -> None:
+    def fit(self, train: Train, valid: Valid, task: Task, record: RunDirectory) -> None:
         fit(self, train, valid, task, record, self.options, ranks=self.ranks, clock=self.clock)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pidcam.progress import say, set_quiet
 from pidcam.runs import RunDirectory, provenance
 from pidcam.schema import ClassSelection
 from pidcam.store.loader import Loader
-from pidcam.store.store import Store
+from pidcam.store.store import HasManifest, Store
 from pidcam.training.clock import Clock, parse_duration
 from pidcam.training.config import DEFAULT_TASK, Named, RunConfig, resolve
 from pidcam.training.ranks import Ranks, joined
@@ -45,6 +46,8 @@ def train(
     quick: bool = False,
     parent: Path | str | None = None,
     time_limit: str | float | None = None,
+    from_raw: dict[str, Any] | None = None,
+    workers: int | None = None,
 ) -> Run:
     """Fit `model` to the training split of `store`, following its validation split.
 
@@ -56,6 +59,9 @@ def train(
     its configuration and weights are taken, what is given goes over it. `time_limit` (`55m`, or seconds) stops in time
     with a checkpoint. Under `torchrun` all its processes train together.
 
+    `from_raw` (`{detector: ..., files: [...], test: [...], prepare: {...}}`) makes the store, if it is not there, with
+    `workers` processes (default: half of the cores) while the first epoch is trained; see `FirstPass`.
+
     Raises `ExistsError` if `out` holds anything else, `Stopped` if it stopped early with a checkpoint.
     """
     clock = Clock(parse_duration(time_limit) if time_limit is not None else None)
@@ -64,10 +70,20 @@ def train(
         given = merge(given, QUICK)
     if parent is not None:
         given = {**merge(_of_parent(Path(parent), given), given), "parent": str(Path(parent).resolve())}
+    if from_raw is not None:
+        given = {**given, "from_raw": from_raw}
+    return _together(Path(store), Path(out), given, clock, workers)
+
+
+def _together(store: Path, out: Path, given: dict[str, Any], clock: Clock, workers: int | None = None) -> Run:
     with joined() as ranks:
         if not ranks.first:
             set_quiet(True)
-        return _train(Store(store, fold=_fold(given)), Path(out), given, ranks, clock)
+        if given.get("from_raw") is None:
+            return train_on(Store(store, fold=_fold(given)), out, given, ranks, clock)
+        from pidcam.verbs.train_raw import train_raw  # it stands on this file
+
+        return train_raw(store, out, given, ranks, clock, workers)
 
 
 def configuration(
@@ -101,19 +117,29 @@ def resume(run: Path | str, *, store: Path | str | None = None, time_limit: str 
     told = load_yaml(directory.path / CONFIG)
     given = {key: value for key, value in told.items() if key != "store"}
     clock = Clock(parse_duration(time_limit) if time_limit is not None else None)
-    with joined() as ranks:
-        if not ranks.first:
-            set_quiet(True)
-        return _train(Store(store or told["store"], fold=_fold(given)), directory.path, given, ranks, clock)
+    return _together(Path(store or told["store"]), directory.path, given, clock)
 
 
-def _train(store: Store, out: Path, given: dict[str, Any], ranks: Ranks, clock: Clock) -> Run:
+Loaders = Callable[[Run], tuple[Any, Any]]
+
+
+def train_on(
+    store: HasManifest,
+    out: Path,
+    given: dict[str, Any],
+    ranks: Ranks,
+    clock: Clock,
+    loaders: Loaders | None = None,
+    **facts: Any,
+) -> Run:
+    """Train on a store, or on one in the making, whose `loaders` for train and valid are then given; `facts` are kept
+    in the run."""
     resolved, chain = settle(given, store)
     directory = RunDirectory(out)
     run = Run(directory, resolved, store.schema, chain)
-    loaders = _loaders(run, store, ranks)
+    train, valid = (loaders or partial(_loaders, store=store, ranks=ranks))(run)  # type: ignore[arg-type]
     with ranks.first_alone() as mine:
-        wanted = _claim(directory, run, store) if mine else False
+        wanted = _claim(directory, run, store, facts) if mine else False
     if not ranks.share(wanted):
         say(f"{out}: trained already, with this configuration")
         return Run.load(out)
@@ -126,7 +152,7 @@ def _train(store: Store, out: Path, given: dict[str, Any], ranks: Ranks, clock: 
     elif resolved.parent:
         raise InputError(f"model '{resolved.model.name}' cannot start from another run", fix="leave --from out")
     start = time.perf_counter()
-    run.model.fit(*loaders, run.task, directory)
+    run.model.fit(train, valid, run.task, directory)
     with ranks.first_alone() as mine:
         if mine:
             directory.update(fit_seconds=directory.about.get("fit_seconds", round(time.perf_counter() - start, 3)))
@@ -135,7 +161,7 @@ def _train(store: Store, out: Path, given: dict[str, Any], ranks: Ranks, clock: 
     return run
 
 
-def settle(given: dict[str, Any], store: Store) -> tuple[RunConfig, Chain]:
+def settle(given: dict[str, Any], store: HasManifest) -> tuple[RunConfig, Chain]:
     """What a training on `store` is configured with, down to the last number, and its fitted transforms."""
     detector = store.manifest.detector
     recipes = detectors[detector]().recipes if detector in detectors else {}
@@ -148,7 +174,7 @@ def settle(given: dict[str, Any], store: Store) -> tuple[RunConfig, Chain]:
     return resolved.model_copy(update={"transforms": chain.describe(), "task": told}), chain
 
 
-def _truth(store: Store, selection: ClassSelection, name: str) -> np.ndarray:
+def _truth(store: HasManifest, selection: ClassSelection, name: str) -> np.ndarray:
     """(n,) a target of the training events of the selected classes."""
     shards = store.shards("train")
     table = np.append(selection.table(store.schema), -1)
@@ -156,7 +182,7 @@ def _truth(store: Store, selection: ClassSelection, name: str) -> np.ndarray:
     return np.concatenate([shard.targets[name][rows] for shard, rows in zip(shards, chosen, strict=True)])
 
 
-def _with_classes(given: dict[str, Any], store: Store) -> dict[str, Any]:
+def _with_classes(given: dict[str, Any], store: HasManifest) -> dict[str, Any]:
     """Classes of which the store has no event at all are left out, unless the user chose classes."""
     task = given.get("task", {})
     kept = store.manifest.accounting.kept.values()
@@ -182,13 +208,13 @@ def _of_parent(path: Path, given: dict[str, Any]) -> dict[str, Any]:
     directory = RunDirectory.open(path)
     if directory.about.get("state") != "trained":
         raise InputError("its training has not finished", where=path, fix=f"finish it: pidcam train --resume {path}")
-    told = {key: value for key, value in load_yaml(path / CONFIG).items() if key not in ("store", "parent")}
+    told = {key: value for key, value in load_yaml(path / CONFIG).items() if key not in ("store", "parent", "from_raw")}
     if given.get("model", {}).get("name") not in (None, told["model"]["name"]):
         raise InputError(f"is a {told['model']['name']}", where=path, fix="leave --model out: it is that of --from")
     return told
 
 
-def _with_model(given: dict[str, Any], store: Store) -> dict[str, Any]:
+def _with_model(given: dict[str, Any], store: HasManifest) -> dict[str, Any]:
     """With the model chosen where none was named, and why said on screen."""
     if given.get("model", {}).get("name", AUTO) != AUTO:
         return given
@@ -197,14 +223,16 @@ def _with_model(given: dict[str, Any], store: Store) -> dict[str, Any]:
     return merge(given, {"model": {"name": name}})
 
 
-def _claim(directory: RunDirectory, run: Run, store: Store) -> bool:
+def _claim(directory: RunDirectory, run: Run, store: HasManifest, facts: dict[str, Any]) -> bool:
     """Make the directory ours; False if the run in it is the one asked for and finished."""
     text = dump_yaml(run.config)
     if (directory.path / "run.json").exists():
         earlier = RunDirectory.open(directory.path)
         # the store may have moved; what identifies it is its split
         told = RunConfig.model_validate({**load_yaml(directory.path / CONFIG), "store": run.config.store})
-        if dump_yaml(told) != text or earlier.about.get("split_fingerprint") != store.manifest.fingerprint:
+        # one in the making has no fingerprint yet
+        same = store.manifest.fingerprint in ("", earlier.about.get("split_fingerprint"))
+        if dump_yaml(told) != text or not same:
             raise ExistsError(
                 "holds a run of another configuration or store; nothing was overwritten",
                 where=directory.path,
@@ -227,13 +255,20 @@ def _claim(directory: RunDirectory, run: Run, store: Store) -> bool:
         split_fingerprint=store.manifest.fingerprint,
         device=str(run.device),
         **({"parent": _parent_link(run.config.parent)} if run.config.parent else {}),
+        **facts,
     )
+    if isinstance(store, Store):
+        look_at_store(run, store)
+    return True
+
+
+def look_at_store(run: Run, store: Store) -> None:
+    """Warn of what is odd about the splits of a finished store."""
     for line in look_at_splits(store, run.task.selection):
-        directory.warn(line)
+        run.directory.warn(line)
     if run.config.parent:
         for line in look_at_parent(RunDirectory.open(run.config.parent), store):
-            directory.warn(line)
-    return True
+            run.directory.warn(line)
 
 
 def _parent_link(path: str) -> dict[str, Any]:
