@@ -137,6 +137,33 @@ def test_what_cannot_be_kept_whole_is_refused(toy: SimpleNamespace, tmp_path: Pa
     with pytest.raises(UnknownNameError, match=r"--split-by: unknown column 'energi'; did you mean 'energy'\?"):
         toy.prepare(files, tmp_path / "store", split_by="energi")
     official = toy.detector(toy.schema(), official_split={"train": (0, 10), "test": (10, 20)})
-    with pytest.raises(ConfigError, match="the official split says for itself where every event goes"):
+    with pytest.raises(ConfigError, match="the split 'official' says for itself where every event goes"):
         toy.prepare(files, tmp_path / "store", detector=official, split="official", split_by="file")
     assert not (tmp_path / "store").exists()
+
+
+def test_a_split_by_hash_is_a_function_of_the_event(toy: SimpleNamespace, tmp_path: Path) -> None:
+    """Fractions hold on average; more files, other drops and another cut into files move nobody; copies stay together."""
+    events = toy.events(400, 1, occupancy=0.9)
+    whole = toy.save(tmp_path / "whole.toy", toy.joined(events, events.take(np.arange(20))))
+    parts = [toy.save(tmp_path / f"{k}.toy", toy.joined(events.take(np.arange(k, 400, 2)))) for k in range(2)]
+    homes = []
+    for name, files, options in (
+        ("one", [whole], {}),
+        ("many", [*parts, toy.save(tmp_path / "more.toy", toy.events(50, 2))], {"select": "pt > -1"}),
+        ("kept", [whole], {"keep_duplicates": True}),
+    ):
+        store = toy.prepare(files, tmp_path / name, split="hash:0.6/0.3/0.1", **options)
+        assert store.manifest.split == "0.6/0.3/0.1 by hash"
+        found: dict[Any, set[str]] = {}
+        for split, event in toy.stored(store).values():
+            found.setdefault(event, set()).add(split)
+        assert all(len(splits) == 1 for splits in found.values())
+        homes.append(found)
+    assert all(homes[1].get(event, home) == home for event, home in homes[0].items())
+    assert homes[2] == homes[0]
+    count = [sum(home == {split} for home in homes[0].values()) for split in ("train", "valid", "test")]
+    assert sum(count) == 400
+    assert np.allclose(np.array(count) / 400, [0.6, 0.3, 0.1], atol=0.08)
+    with pytest.raises(ConfigError, match="the split 'hash' says for itself"):
+        toy.prepare([whole], tmp_path / "no", split="hash:0.8/0.2", split_by="file")

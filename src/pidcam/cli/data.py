@@ -149,7 +149,8 @@ def prepare_command(
     split: Annotated[
         str | None,
         typer.Option(
-            help="Fractions of train/valid/test, stratified by class; official; or folds:K. [default: the detector's]",
+            help="Fractions of train/valid/test, stratified by class; hash:FRACTIONS, event by event; official; or "
+            "folds:K. [default: the detector's]",
             show_default=False,
         ),
     ] = None,

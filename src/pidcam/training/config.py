@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from pidcam.config import merge, parse
 from pidcam.models.base import ModelEntry, models
@@ -29,12 +29,15 @@ class Named(Spec):
         return dict(self.model_extra or {})
 
 
+PathText = Annotated[str, BeforeValidator(str)]
+
+
 class FromRaw(Spec):
     """Raw `files` of a `detector` (a name, or the path of a card), and those to `test` on; `prepare` are options."""
 
-    detector: str
-    files: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
+    detector: PathText
+    files: tuple[PathText, ...] = ()
+    test: tuple[PathText, ...] = ()
     prepare: dict[str, Any] = {}
 
 

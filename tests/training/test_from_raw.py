@@ -1,0 +1,106 @@
+"""Training on raw files while their store is written: the store is that of prepare, the run resumes to the same bits."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors.numpy import load_file
+
+from pidcam.errors import ConfigError, ExistsError, Stopped
+from pidcam.formats import reader
+from pidcam.store import first_pass
+from pidcam.store.store import Store
+from pidcam.training.step import Stepper
+from pidcam.verbs.prepare import prepare
+from pidcam.verbs.train import resume, train
+
+CONFIG = {
+    "model": {"name": "mlp", "widths": [8], "dropout": 0.2},
+    "transforms": [{"name": "scale"}, {"name": "flip", "axes": ["eta"]}],
+    "training": {"epochs": 2, "batch_size": 48, "precision": "fp32", "threads": 1, "schedule": {"name": "cosine"}},
+}
+OPTIONS = {"split": "hash:0.7/0.2/0.1", "seed": 3}
+
+
+@pytest.fixture(autouse=True)
+def _several_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "READ_BYTES", 50 * 9000)  # pieces of a chunk
+    monkeypatch.setattr(first_pass, "PIECES", 4)
+    monkeypatch.setattr(first_pass, "BYTES", 1)
+
+
+def started(files: list[Path], folder: Path, **how: Any) -> Any:
+    raw = {"detector": "cms-ecal", "files": files, "prepare": OPTIONS}
+    return train(folder / "store", folder / "run", from_raw=raw, workers=1, **{"config": CONFIG, **how})
+
+
+def weights(run: Path) -> dict[str, bytes]:
+    return {k: v.tobytes() for k, v in load_file(run / "model" / "weights.safetensors").items()}
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    original = Stepper.__call__
+
+    def interrupted(self: Stepper, batch: Any) -> Any:
+        if self.state.step == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, batch)
+
+    monkeypatch.setattr(Stepper, "__call__", interrupted)
+
+
+def test_the_store_is_that_of_prepare_and_a_stop_changes_nothing(
+    egamma_files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = started(egamma_files, tmp_path / "straight")
+    store = tmp_path / "straight" / "store"
+    alone = prepare("cms-ecal", egamma_files, tmp_path / "prepared", workers=1, **OPTIONS)
+    assert content(store) == content(alone.path)
+    assert run.about["split_fingerprint"] == alone.manifest.fingerprint
+    assert run.about["accounting"] == alone.manifest.accounting.model_dump(mode="json")
+    first, second = run.history
+    assert first["train_loss"] != second["train_loss"]
+    assert run.store().manifest == alone.manifest
+
+    folder = tmp_path / "stopped"
+    for step in (2, 8):  # in both epochs, of 7 steps each or so
+        with monkeypatch.context() as patch:
+            stop_at(patch, step)
+            with pytest.raises(Stopped):
+                started(egamma_files, folder)
+    again = resume(folder / "run")
+    assert weights(again.path) == weights(run.path)
+    assert content(folder / "store") == content(store)
+    assert [row["train_loss"] for row in again.history] == [first["train_loss"], second["train_loss"]]
+
+
+def test_a_store_that_is_there_is_taken(egamma_files: list[Path], tmp_path: Path) -> None:
+    prepare("cms-ecal", egamma_files, tmp_path / "store", workers=1, **OPTIONS)
+    run = started(egamma_files, tmp_path)
+    assert run.config.from_raw is None
+    assert run.about["split_fingerprint"] == Store(tmp_path / "store").manifest.fingerprint
+    assert started(egamma_files, tmp_path).path == run.path  # called again
+    with pytest.raises(ExistsError, match="other files or options"):
+        started(egamma_files[:1], tmp_path)
+
+
+def test_trees_take_all_events_at_once(egamma_files: list[Path], tmp_path: Path) -> None:
+    run = started(egamma_files, tmp_path, config={"model": {"name": "bdt", "trees": 2}})
+    assert run.about["state"] == "trained"
+    assert run.about["split_fingerprint"] == Store(tmp_path / "store").manifest.fingerprint
+    assert not (tmp_path / "store" / "work").exists()
+
+
+def test_what_needs_the_finished_store_is_refused(egamma_files: list[Path], tmp_path: Path) -> None:
+    for assignment in ("training.limit=10", "training.class_weights=balanced"):
+        with pytest.raises(ConfigError, match=assignment.partition("=")[0]):
+            started(egamma_files, tmp_path, set=[assignment])
+    assert not (tmp_path / "run").exists()
