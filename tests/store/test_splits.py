@@ -143,7 +143,7 @@ def test_what_cannot_be_kept_whole_is_refused(toy: SimpleNamespace, tmp_path: Pa
 
 
 def test_a_split_by_hash_is_a_function_of_the_event(toy: SimpleNamespace, tmp_path: Path) -> None:
-    """Fractions hold on average; more files, other drops and another cut into files move nobody; copies stay together."""
+    """Fractions hold on average; more files, other drops, another cut into files move nobody; copies stay together."""
     events = toy.events(400, 1, occupancy=0.9)
     whole = toy.save(tmp_path / "whole.toy", toy.joined(events, events.take(np.arange(20))))
     parts = [toy.save(tmp_path / f"{k}.toy", toy.joined(events.take(np.arange(k, 400, 2)))) for k in range(2)]

@@ -1,4 +1,4 @@
-"""Training on raw files while their store is written: the store is that of prepare, the run resumes to the same bits."""
+"""Training on raw files while their store is written: the store is that of prepare, a stop changes no bit."""
 
 from __future__ import annotations
 
