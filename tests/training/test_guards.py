@@ -115,7 +115,7 @@ def small_state(store, tmp_path, **training) -> FitState:
     run = Run(RunDirectory(tmp_path / "run"), config, store.schema, Chain([], store.schema, {}))
     run.directory.create()
     run.directory.update(files={s.name: s.rows for s in store.manifest.sources})
-    return FitState(run.model, run.task, run.directory, config.training)
+    return FitState(run.model, run.task, run.directory, config.training, 10)
 
 
 def test_a_loss_that_is_no_number_names_its_events_and_keeps_them(egamma_store, tmp_path):

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import pidcam
-from pidcam.cli import bench, data, learning, simulate
+from pidcam.cli import bench, data, learning, simulate, train
 from pidcam.cli.shell import Commands
 
 app = typer.Typer(
@@ -35,7 +35,7 @@ def _main(
 ) -> None: ...
 
 
-for _group in (data, simulate, learning, bench):
+for _group in (data, simulate, train, learning, bench):
     app.add_typer(_group.commands)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -102,14 +103,19 @@ class FirstPass:
                 yield batch
         self.cursor = 0
 
+    @cached_property
+    def first_events(self) -> EventBatch:
+        """The training events of the first window."""
+        window = next(self._windows())
+        return self._events([(piece, self._training(piece, found)) for piece, found in window])
+
     def look(self) -> Manifest:
         """The manifest as far as the first window tells it: statistics and classes of its training events."""
-        window = next(self._windows())
-        events = self._events([(piece, self._training(piece, found)) for piece, found in window])
-        schema = self._preparation.schema
+        events, schema = self.first_events, self._preparation.schema
         count = np.bincount(events.label[events.label >= 0], minlength=len(schema.classes)).tolist()
-        kept = {TRAIN: dict(zip(schema.class_names, count, strict=True))}
-        return provisional(self._preparation, statistics([moments(events, schema)]), kept)
+        accounting = {"read": {}, "kept": {TRAIN: dict(zip(schema.class_names, count, strict=True))}, "dropped": {}}
+        found = statistics([moments(events, schema)])
+        return self._preparation.manifest(shards={}, accounting=accounting, statistics=found, fingerprint="")
 
     def _windows(self) -> Iterator[Window]:
         window: Window = []
@@ -158,12 +164,6 @@ def _lying(piece: Piece, found: Scan) -> np.ndarray:
     """Raw rows, from the first of the piece on, in the order in which they lie in it."""
     written = np.flatnonzero(is_kept(found.state))
     return written[stored_order(len(written), piece.seed, piece.number)]
-
-
-def provisional(preparation: Preparation, statistics: Any, kept: dict[str, dict[str, int]]) -> Manifest:
-    """What is known of a store before it is finished; it has no fingerprint."""
-    accounting = {"read": {}, "kept": kept, "dropped": {}}
-    return preparation.manifest(shards={}, accounting=accounting, statistics=statistics, fingerprint="")
 
 
 class _InMemory:

@@ -73,7 +73,7 @@ def fit(
     ranks = ranks or Ranks()
     network.spread(ranks)
     frozen = Frozen(network.module, options.freeze)
-    state = FitState(network, task, record, options, ranks, clock)
+    state = FitState(network, task, record, options, ranks=ranks, clock=clock)
     resumed = state.restore()
     _count_steps(state, train)
     if resumed is not None:

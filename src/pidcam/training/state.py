@@ -52,6 +52,7 @@ class FitState:
         task: Task,
         record: RunDirectory,
         options: TrainingOptions,
+        steps: int = 0,
         ranks: Ranks | None = None,
         clock: Clock | None = None,
     ):
@@ -67,7 +68,7 @@ class FitState:
         self.scaler = torch.amp.GradScaler(network.device.type, enabled=False)
         self.precision = "fp32"
         self.parts = options.accumulate
-        self.steps = self.step = self.epoch = self.cursor = 0
+        self.steps, self.step, self.epoch, self.cursor = steps, 0, 0, 0
         self.best: float | None = None
         self.best_epoch = 0
         self.kept: list[list[float]] = []

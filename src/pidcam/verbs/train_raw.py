@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pidcam.cards import find_detector, raw_files
-from pidcam.config import parse
+from pidcam.config import load_yaml, merge, parse
 from pidcam.errors import ConfigError, DataError
+from pidcam.events import EventBatch
 from pidcam.files import read_json
 from pidcam.progress import say
 from pidcam.schema import EventSchema
@@ -38,10 +41,15 @@ class Unfinished:
 
     path: Path
     manifest: Manifest
+    first_events: Callable[[], EventBatch]
 
     @property
     def schema(self) -> EventSchema:
         return self.manifest.event_schema
+
+    def shards(self, split: str) -> list[EventBatch]:
+        """The first window of the training split."""
+        return [self.first_events()]
 
 
 def train_raw(
@@ -62,14 +70,14 @@ def train_raw(
                 if mine:
                     made.preparation.run()  # it is the one asked for, or this says so
             say(f"{path}: is there already, and is trained on as it is")
-            store = Store(path)
-            return train_on(store, out, {k: v for k, v in given.items() if k != "from_raw"}, ranks, clock)
-        manifest = _manifest(made, began_with)
+            return train_on(Store(path), out, {k: v for k, v in given.items() if k != "from_raw"}, ranks, clock)
+        first = cache(lambda: FirstPass(made.preparation, made.ready))
+        manifest = _as_it_began(made, began_with) if began_with else first().look()
         told = manifest.model_dump(mode="json", include={"statistics", "accounting"})
-        unfinished = Unfinished(path, manifest)
-        run = train_on(
-            unfinished, out, given, ranks, clock, lambda run: _loaders(run, unfinished, made, ranks), **{FACT: told}
-        )
+        store = Unfinished(path, manifest, lambda: first().first_events)
+        if began_with:  # with the numbers that the task was fitted to
+            given = merge({"task": load_yaml(out / CONFIG)["task"]}, given)
+        run = train_on(store, out, given, ranks, clock, lambda run: _loaders(run, store, made, ranks), **{FACT: told})
         if made.finished and ranks.first:
             _note(run, made.store())
             made.forget_pieces()
@@ -84,7 +92,8 @@ def _loaders(run: Run, store: Unfinished, made: Making, ranks: Ranks) -> tuple[A
         if ranks.first:
             _note(run, finished)
         loader = run.loader(finished, split, training=split == TRAIN, ranks=ranks)
-        require_all_classes(loader.labels, run.task.selection, split, finished)
+        if run.task.signals:
+            require_all_classes(loader.labels, run.task.selection, split, finished)
         return loader
 
     if not isinstance(run.model, TorchModel):
@@ -120,10 +129,8 @@ def _note(run: Run, store: Store) -> None:
     look_at_store(run, store)
 
 
-def _manifest(made: Making, began_with: dict[str, Any] | None) -> Manifest:
-    """As far as it was known when the run began."""
-    if began_with is None:
-        return FirstPass(made.preparation, made.ready).look()
+def _as_it_began(made: Making, began_with: dict[str, Any]) -> Manifest:
+    """The manifest as far as it was known when the run began."""
     if not made.finished:
         return made.preparation.manifest(shards={}, fingerprint="", **began_with)
     found = Store(made.path).manifest.model_dump(mode="json")
