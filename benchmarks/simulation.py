@@ -42,7 +42,7 @@ def measure(simulator: Simulator, seconds: float) -> tuple[int, float]:
         if spent > seconds / 2:
             break
         n = max(int(n * min(seconds / max(spent, 1e-3), 8)), n + 1)
-    return n * len(simulator.species), spent
+    return n * len(simulator.choose(None)), spent
 
 
 def main() -> None:

@@ -7,9 +7,11 @@ import pytest
 
 from pidcam.detectors.base import detectors
 from pidcam.events import Cells, EventBatch
+from pidcam.simulation.generator import hadronise
 from pidcam.simulation.hadron_shower import electromagnetic_fraction, mean_electromagnetic_fraction
 from pidcam.simulators.base import simulators
 from pidcam.simulators.clic_features import clic_features
+from pidcam.simulators.clic_jets import DECAYS
 from pidcam.simulators.clic_lcd import calorimeter
 
 SIMULATOR = simulators["clic-lcd"]
@@ -124,6 +126,38 @@ def test_features_of_known_volumes() -> None:
     assert found["ECAL_ratioFirstLayerToSecondLayerE"][1] == 1
     assert (found["ECAL_HCAL_ERatio"][1], found["ECAL_HCAL_nHitsRatio"][1]) == (4, 2)
     assert found["ECAL_HCAL_ERatio"][0] == 0  # nothing below the line
+
+
+def test_jets_are_made_where_asked_for() -> None:
+    assert [s.name for s in SIMULATOR.choose(None)] == ["electron", "photon", "neutral pion", "charged pion"]
+    assert [s.pdg for s in SIMULATOR.choose([21])] == [(21,)]
+
+
+def test_jets_spread_and_go_deep() -> None:
+    """Their leading particle is in the middle; gluon jets are softer and wider, and lose more beside the window."""
+    pytest.importorskip("pythia8mc")
+    pions = simulate("charged pion", 60, energy=50)
+    seen = {}
+    for name in ("quark jet", "gluon jet"):
+        jets = simulate(name, 60, energy=50)
+        ecal = volume(jets, "ecal")
+        seen[name] = np.mean(ecal.sum((1, 2, 3)) + volume(jets, "hcal").sum((1, 2, 3)))
+        assert np.mean(jets.features["ECALMoment2X"]) > 1.5 * np.mean(pions.features["ECALMoment2X"])
+        assert np.mean(ecal[:, 12, 12].sum(1) > 1e-4) > 0.55, "a track or a shower in the middle"
+    assert seen["gluon jet"] < 0.8 * seen["quark jet"]
+
+
+def test_partons_become_hadrons() -> None:
+    """e+e- at 91 GeV: 20.8 charged particles of both halves (LEP); momentum is conserved."""
+    pytest.importorskip("pythia8mc")
+    n = 300
+    half = hadronise(np.full(n, 1), np.full(n, 45.6), DECAYS, 1)
+    assert np.sum(half.charge != 0) / n == pytest.approx(20.8 / 2, rel=0.1)
+    assert np.bincount(half.event, half.pz).mean() < 45.6
+    again = hadronise(np.full(n, 1), np.full(n, 45.6), DECAYS, 1)
+    np.testing.assert_array_equal(half.energy, again.energy)
+    many = hadronise(np.full(n, 21), np.full(n, 45.6), DECAYS, 1)
+    assert 1.3 < len(many.energy) / len(half.energy) < 2.0, "9 / 4 at infinite energy"
 
 
 def test_noise_and_threshold() -> None:

@@ -49,11 +49,11 @@ def test_gluon_jets_are_wider_heavier_and_of_more_particles(jets: dict[str, Even
 
 
 def test_shares_of_a_jet(jets: dict[str, EventBatch]) -> None:
-    """Charged particles carry some 60 % of a jet; the jet is in the middle of its image."""
+    """Charged particles carry some 60 % of a jet, of which 92 % are found; the jet is in the middle of its image."""
     for batch in jets.values():
         image, pt = dense(batch), batch.features["pt"]
         rows = np.hypot(*(np.indices((SIDE, SIDE)) - SIDE // 2)) * TOWER[0] / SUB < 0.5
-        assert np.mean(image[:, TRACKS, rows].sum(1) / pt) == pytest.approx(0.6, abs=0.1)
+        assert np.mean(image[:, TRACKS, rows].sum(1) / pt) == pytest.approx(0.53, abs=0.08)
         assert (pt > 70).all()
         assert (image >= 0).all()
         assert np.mean(image[:, HCAL, 60:65, 60:65].sum((1, 2)) > 0) > 0.95, "the highest tower is in the middle"

@@ -36,7 +36,7 @@ def test_round_trip(simulator: Simulator, tmp_path: Path) -> None:
             if not target.optional:
                 assert np.isfinite(events.targets[target.name]).all(), target.name
     store = pidcam.prepare(simulator.detector, made.files, tmp_path / "store", workers=1, split="0.5/0.25/0.25")
-    assert sum(store.manifest.accounting.read.values()) == EVENTS * len(simulator.species)
+    assert sum(store.manifest.accounting.read.values()) == EVENTS * len(simulator.choose(None))
     model = next(name for name in ("bdt", *models) if models[name].misfit(store.schema) is None)
     run = pidcam.train(store.path, tmp_path / "run", model=model, quick=True)
     scored = pidcam.predict(run, made.files[0], tmp_path / "scores.parquet")

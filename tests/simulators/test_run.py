@@ -149,6 +149,16 @@ def test_a_missing_extra_is_named(tmp_path: Path, toy_simulator: Simulator, monk
     assert not (tmp_path / "raw").exists()
 
 
+def test_a_species_may_need_an_extra(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "find_spec", lambda module: None if module == "pythia8mc" else module)
+        assert pidcam.simulate("clic-lcd", 1, tmp_path / "usual", workers=1).files
+        with pytest.raises(
+            MissingExtraError, match=r"species 'gluon jet' needs an extra; run: pip install 'pidcam\[jets\]'"
+        ):
+            pidcam.simulate("clic-lcd", 1, tmp_path / "jets", species=["gluon jet"])
+
+
 def test_the_command_shows_files_and_the_next_verb(tmp_path: Path) -> None:
     out = str(tmp_path / "raw")
     words = ["simulate", "toy", "-n", "4", "--out", out, "--workers", "1", "energy=[1,3]"]

@@ -25,8 +25,9 @@ the mean, orders 2 to 6 are about it."""
 def clic_lcd() -> Detector:
     """ECAL 25 x 25 x 25 and HCAL 5 x 5 x 60 cells [x, y, layer] in GeV, 24 features, the true energy as target.
 
-    HDF5 files of about 1000 events, one folder per species: Ele, Gamma, Pi0, ChPi. The class is `pdgID`, or the folder
-    where a file has none. The true energy is the second number of `target` (after the PDG id), or its only one.
+    HDF5 files of about 1000 events, one folder per species: Ele, Gamma, Pi0, ChPi; Quark and Gluon for jets. The class
+    is `pdgID`, or the folder where a file has none. The true energy is the second number of `target` (after the PDG
+    id), or its only one.
     """
     energy = (Channel(name="energy", unit="GeV"),)
     return Detector(
@@ -45,6 +46,9 @@ def clic_lcd() -> Detector:
                 ParticleClass(name="photon", pdg=(22,)),
                 ParticleClass(name="neutral pion", pdg=(111,)),
                 ParticleClass(name="charged pion", pdg=(211, -211)),
+                # the second version of the set was to bring them
+                ParticleClass(name="quark jet", pdg=tuple(s * f for f in (1, 2, 3, 4, 5) for s in (1, -1))),
+                ParticleClass(name="gluon jet", pdg=(21,)),
             ),
             content_identifies=True,
         ),
@@ -64,6 +68,8 @@ def clic_lcd() -> Detector:
                     "Gamma*/*": "photon",
                     "Pi0*/*": "neutral pion",
                     "ChPi*/*": "charged pion",
+                    "Quark*/*": "quark jet",
+                    "Gluon*/*": "gluon jet",
                 },
             ),
         ),

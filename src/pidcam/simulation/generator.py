@@ -16,7 +16,7 @@ from pidcam.sparse import taken_runs
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-NEUTRINOS = (12, 14, 16)
+NEUTRINOS, GLUON = (12, 14, 16), 21
 OUTGOING = 23
 """Pythia's status of what leaves the hard process."""
 
@@ -56,13 +56,13 @@ class Particles(NamedTuple):
     def keep(self, chosen: NDArray[np.bool_]) -> Particles:
         """Only particles that are True; every event stays."""
         offsets = np.concatenate([[0], np.cumsum(chosen)])[self.offsets]
-        return Particles(offsets, *(column[chosen] for column in self[1:]))
+        return Particles._make((offsets, *(column[chosen] for column in self[1:])))
 
     def take(self, events: Integers) -> Particles:
         """These events, in this order."""
         counts = np.diff(self.offsets)[events]
         offsets = np.concatenate([[0], np.cumsum(counts)])
-        return Particles(offsets, *(taken_runs(column, self.offsets[events], offsets) for column in self[1:]))
+        return Particles._make((offsets, *(taken_runs(column, self.offsets[events], offsets) for column in self[1:])))
 
 
 def generate(settings: tuple[str, ...], n: int, seed: int, central: float = np.inf) -> tuple[Particles, Particles]:
@@ -83,9 +83,48 @@ def generate(settings: tuple[str, ...], n: int, seed: int, central: float = np.i
     charge = np.array([pythia.particleData.charge(int(kind)) for kind in kinds], np.float64)[inverse]
     born = [awkward.fill_none(flat.vProd[name], 0.0).to_numpy() for name in ("px", "py")]
     momentum = [flat.p[name].to_numpy() for name in ("px", "py", "pz", "e")]
-    record = Particles(offsets, pdg, charge, *momentum, np.hypot(*born))
+    record = Particles._make((offsets, pdg, charge, *momentum, np.hypot(*born)))
     left = (status > 0) & ~np.isin(np.abs(pdg), NEUTRINOS)
     return record.keep(left), record.keep(np.abs(status) == OUTGOING)
+
+
+def hadronise(pdg: Integers, energy: Floats, settings: tuple[str, ...], seed: int) -> Particles:
+    """What partons of `energy` GeV along z become: showers and hadrons of their half of a colour singlet at rest.
+
+    The other half is the antiquark, or a second gluon. A function of its arguments alone.
+    """
+    pythia, _ = initialised(("ProcessLevel:all = off", *settings), np.inf)
+    pythia.rndm.init(seed)
+    rows: list[tuple[float, ...]] = []
+    offsets = [0]
+    for flavour, e in zip(pdg.tolist(), energy.tolist(), strict=True):
+        while not _fragmented(pythia, flavour, e):
+            pass
+        record = pythia.event
+        for particle in (record[i] for i in range(record.size())):
+            if particle.isFinal() and particle.pz() > 0 and particle.idAbs() not in NEUTRINOS:
+                born = (particle.xProd() ** 2 + particle.yProd() ** 2) ** 0.5
+                momentum = (particle.px(), particle.py(), particle.pz(), particle.e())
+                rows.append((particle.id(), particle.charge(), *momentum, born))
+        offsets.append(len(rows))
+    columns = np.array(rows, np.float64).reshape(-1, 7).T
+    return Particles._make((np.array(offsets), columns[0].astype(np.int64), *columns[1:]))
+
+
+def _fragmented(pythia: Any, flavour: int, energy: float) -> bool:
+    """Whether Pythia was able to hadronise two partons back to back: it may fail, seldom."""
+    record, hard = pythia.event, OUTGOING
+    record.reset()
+    if flavour == GLUON:
+        colours, other = ((101, 102), (102, 101)), GLUON
+    else:
+        colours, other = ((101, 0), (0, 101)) if flavour > 0 else ((0, 101), (101, 0)), -flavour
+    for sign, one, colour in ((1, flavour, colours[0]), (-1, other, colours[1])):
+        mass = min(pythia.particleData.m0(one), energy * 0.9)
+        momentum = sign * (energy**2 - mass**2) ** 0.5
+        record.append(one, hard, *colour, 0.0, 0.0, momentum, energy, mass, energy)
+    pythia.forceTimeShower(1, 2, energy)
+    return bool(pythia.next())
 
 
 @lru_cache(4)
@@ -93,7 +132,7 @@ def initialised(settings: tuple[str, ...], central: float) -> tuple[Any, Any]:
     """A generator of these settings and its hook, which it does not own. To begin takes half a second."""
     import pythia8mc
 
-    class Central(pythia8mc.UserHooks):  # type: ignore[misc]
+    class Central(pythia8mc.UserHooks):
         """Vetoes hard processes that send nothing into the middle of the detector."""
 
         def canVetoProcessLevel(self) -> bool:  # noqa: N802

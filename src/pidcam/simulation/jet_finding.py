@@ -27,7 +27,7 @@ class Jets(NamedTuple):
 
     def take(self, chosen: NDArray[np.bool_] | Integers) -> Jets:
         """The jets at `chosen`: indices or a mask."""
-        return Jets(*(column[chosen] for column in self))
+        return Jets._make(column[chosen] for column in self)
 
 
 def find_jets(
@@ -51,7 +51,7 @@ def find_jets(
     x, y, z, e = (awkward.flatten(found[name]).to_numpy() for name in momenta)
     pt = np.hypot(x, y)
     order = np.lexsort((-pt, event))
-    event, x, y, z, e, pt = (column[order] for column in (event, x, y, z, e, pt))
+    event, x, y, z, e, pt = event[order], x[order], y[order], z[order], e[order], pt[order]
     rank = np.arange(len(event)) - np.searchsorted(event, event)
     mass = np.sqrt(np.maximum(e**2 - pt**2 - z**2, 0))
     return Jets(event, rank, pt, np.arcsinh(z / np.maximum(pt, 1e-9)), np.arctan2(y, x), mass)

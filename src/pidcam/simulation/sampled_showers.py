@@ -88,7 +88,9 @@ def shower_em(images, event, energy, x, y, slope_x, slope_y, start, shape, mediu
 
 
 @compiled
-def shower_hadronic(images, event, energy, x, y, start, alpha, beta, radius, growth, shape, stack, rng):  # type: ignore[no-untyped-def]
+def shower_hadronic(  # type: ignore[no-untyped-def]
+    images, event, energy, x, y, slope_x, slope_y, start, alpha, beta, radius, growth, shape, stack, rng
+):
     """The hadronic part of showers, from an interaction `start` pion interaction lengths deep.
 
     Longitudinally a gamma distribution (alpha, beta per interaction length); radially 2 r R^2 / (r^2 + R^2)^2 with R =
@@ -103,11 +105,12 @@ def shower_hadronic(images, event, energy, x, y, start, alpha, beta, radius, gro
             density = math.exp(norm + (alpha[s] - 1) * math.log(depth) - beta[s] * depth)
             seen = energy[s] / MEV * density * stack.seen_had[k]
             scale = radius + growth * depth
-            spots(images, event[s], x[s], y[s], k, seen, stack.spot_had[k], shape, scale, scale, 1.0, stack, rng)
+            at_x, at_y = x[s] + slope_x[s] * stack.z[k], y[s] + slope_y[s] * stack.z[k]
+            spots(images, event[s], at_x, at_y, k, seen, stack.spot_had[k], shape, scale, scale, 1.0, stack, rng)
 
 
 @compiled
-def tracks(images, event, x, y, end, stack, rng):  # type: ignore[no-untyped-def]
+def tracks(images, event, x, y, slope_x, slope_y, end, stack, rng):  # type: ignore[no-untyped-def]
     """Single particles down to `end` pion interaction lengths: in every layer a draw from Landau's distribution.
 
     Drawn as Moyal's, -ln(z^2) with a normal z, in units of xi about the most probable energy; above it the rare
@@ -121,4 +124,5 @@ def tracks(images, event, x, y, end, stack, rng):  # type: ignore[no-untyped-def
             energy = stack.mpv[k] + stack.xi[k] * (-2 * math.log(max(abs(normal), 1e-9)) - 1.27)
             if rng.random() < KNOCK_ON:
                 energy += 10 * stack.xi[k] / max(rng.random(), 1e-2)
-            put(images, event[s], x[s], y[s], k, max(energy, 0.0), stack)
+            at_x, at_y = x[s] + slope_x[s] * stack.z[k], y[s] + slope_y[s] * stack.z[k]
+            put(images, event[s], at_x, at_y, k, max(energy, 0.0), stack)

@@ -62,13 +62,17 @@ def draw(interval: tuple[float, float], n: int, rng: Generator) -> np.ndarray:
 class Species:
     """What one file holds: `name` on the command line, class `of` the schema, the particles `pdg` in equal shares.
 
-    `file` is what the official files call it.
+    `file` is what the official files call it. One that must be `asked` for is not simulated unless it is named. `extra`
+    names what to install, if `modules` are missing.
     """
 
     name: str
     of: str
     pdg: tuple[int, ...] = ()
     file: str = ""
+    asked: bool = False
+    extra: str | None = None
+    modules: tuple[str, ...] = ()
 
     def draw_pdg(self, n: int, rng: Generator) -> np.ndarray:
         """(n,) PDG ids."""
@@ -101,9 +105,9 @@ class Simulator:
         return (self.parameters.__doc__ or self.detector).strip().splitlines()[0].rstrip(".")
 
     def choose(self, wanted: Sequence[str | int] | None) -> tuple[Species, ...]:
-        """Species by name, by class or by PDG id; all without. `UnknownNameError` names the nearest."""
+        """Species by name, by class or by PDG id; all the usual ones without. `UnknownNameError` names the nearest."""
         if wanted is None or len(wanted) == 0:
-            return self.species
+            return tuple(s for s in self.species if not s.asked)
         chosen: dict[str, Species] = {}
         for word in wanted:
             for one in self._matches(word):

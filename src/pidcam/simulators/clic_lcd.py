@@ -1,10 +1,10 @@
 """CLIC calorimeters: electrons, photons, neutral and charged pions in a tungsten-silicon ECAL and an iron-scintillator
-HCAL, as `Ele`, `Gamma`, `Pi0` and `ChPi` files."""
+HCAL, as `Ele`, `Gamma`, `Pi0` and `ChPi` files; asked for, quark and gluon jets as `Quark` and `Gluon` files."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,7 @@ from pidcam.simulators.base import (
     simulators,
 )
 from pidcam.simulators.clic_features import clic_features
+from pidcam.simulators.clic_jets import Beam, arriving_jets
 
 Floats = NDArray[np.float64]
 
@@ -51,6 +52,9 @@ RESOLUTION = 0.17
 """sqrt(GeV): the sampling term of tungsten and silicon, for the record; here it follows from the spots."""
 
 
+JETS: dict[str, Any] = {"asked": True, "extra": "jets", "modules": ("pythia8mc",)}
+
+
 class Showers(NamedTuple):
     """What describes an electromagnetic shower in the ECAL."""
 
@@ -63,7 +67,9 @@ class ClicLcd(Parameters):
     """CLIC calorimeters: parametrised showers, as the particles that cross each sensitive layer."""
 
     energy: PositiveInterval = quantity((10.0, 510.0), "energy of the particle", "GeV")
-    distance: float = quantity(1500.0, "from where a neutral pion decays to the front of the ECAL", "mm", ge=0)
+    distance: float = quantity(
+        1500.0, "from the decay of a neutral pion, or the origin of a jet, to the ECAL", "mm", ge=0
+    )
     spread: float = quantity(CELL, "side of the square, about the central cell, that is hit", "mm", ge=0, le=100)
     fluctuations: bool = quantity(True, "fluctuations of the electromagnetic part of hadronic showers")
     noise: float = quantity(0.0, "noise of a cell of the ECAL, r.m.s.", "MeV", ge=0)
@@ -94,22 +100,23 @@ def calorimeter() -> tuple[Stack, Showers]:
 
 
 def events(parameters: ClicLcd, species: Species, n: int, rng: Generator) -> EventBatch:
-    """`n` particles at normal incidence."""
+    """`n` particles at normal incidence, or jets."""
     pile, showers = calorimeter()
     images = (np.zeros((n, 25, 25, 25), np.float32), np.zeros((n, 5, 5, 60), np.float32))
     energy = draw(parameters.energy, n, rng)
     x, y = rng.uniform(-0.5, 0.5, (2, n)) * parameters.spread
-    event, straight = np.arange(n), np.zeros(n)
+    beam = Beam(np.arange(n), energy, x, y, np.zeros(n), np.zeros(n))
     if species.name == "electron":
-        tracks(images, event, x, y, np.full(n, pile.pion[0] * 1.01), pile, rng)  # before it begins to shower
-        _shower(images, event, energy, x, y, straight, straight, straight, showers, pile, rng)
+        _electrons(images, beam, showers, pile, rng)
     elif species.name == "photon":
-        _photons(images, event, energy, x, y, straight, straight, showers, pile, rng)
+        _photons(images, beam, showers, pile, rng)
     elif species.name == "neutral pion":
-        event, own, x, y, slope_x, slope_y = _decay(event, energy, x, y, parameters.distance, rng)
-        _photons(images, event, own, x, y, slope_x, slope_y, showers, pile, rng)
+        _photons(images, _decay(beam, parameters.distance, rng), showers, pile, rng)
+    elif species.name == "charged pion":
+        _hadrons(images, beam, np.full(n, True), parameters, showers, pile, rng)
     else:
-        _pions(images, energy, x, y, parameters, showers, pile, rng)
+        arriving = arriving_jets(species.draw_pdg(n, rng), beam, parameters.distance, rng)
+        _jets(images, *arriving, parameters, showers, pile, rng)
     ecal, hcal = images
     if parameters.noise:
         ecal += rng.normal(0, parameters.noise * 1e-3, ecal.shape).astype(np.float32)
@@ -121,55 +128,76 @@ def events(parameters: ClicLcd, species: Species, n: int, rng: Generator) -> Eve
     return make_events("clic-lcd", species, made, clic_features(ecal, hcal), {"energy": energy})
 
 
-def _shower(images, event, energy, x, y, slope_x, slope_y, start, showers, pile, rng):  # type: ignore[no-untyped-def]
-    shower_em(images, event, energy, x, y, slope_x, slope_y, start, SHAPE, *showers, pile, rng)
+def _shower(images, beam, start, showers, pile, rng):  # type: ignore[no-untyped-def]
+    shower_em(images, *beam, start, SHAPE, *showers, pile, rng)
 
 
-def _photons(images, event, energy, x, y, slope_x, slope_y, showers, pile, rng, start=0.0):  # type: ignore[no-untyped-def]
+def _track(images, beam, end, pile, rng):  # type: ignore[no-untyped-def]
+    tracks(images, beam.event, beam.x, beam.y, beam.slope_x, beam.slope_y, end, pile, rng)
+
+
+def _electrons(images, beam, showers, pile, rng):  # type: ignore[no-untyped-def]
+    """A track before it begins to shower."""
+    _track(images, beam, np.full(len(beam.event), pile.pion[0] * 1.01), pile, rng)
+    _shower(images, beam, np.zeros(len(beam.event)), showers, pile, rng)
+
+
+def _photons(images, beam, showers, pile, rng, start=0.0):  # type: ignore[no-untyped-def]
     """Each makes a pair after 9/7 X0 in the mean, which share its energy evenly enough to be drawn uniformly."""
-    start = start + rng.exponential(9 / 7, len(event))
-    share = rng.random(len(event))
-    pair = np.concatenate([energy * share, energy * (1 - share)])
+    start = start + rng.exponential(9 / 7, len(beam.event))
+    share = rng.random(len(beam.event))
+    pair = np.concatenate([beam.energy * share, beam.energy * (1 - share)])
     kept = pair > SOFTEST
-    twice = (np.tile(v, 2)[kept] for v in (event, x, y, slope_x, slope_y, start))
-    event, x, y, slope_x, slope_y, start = twice
-    _shower(images, event, pair[kept], x, y, slope_x, slope_y, start, showers, pile, rng)
+    twice = Beam._make(np.tile(column, 2) for column in beam)._replace(energy=pair)
+    _shower(images, twice.keep(kept), np.tile(start, 2)[kept], showers, pile, rng)
 
 
-def _decay(event, energy, x, y, distance, rng):  # type: ignore[no-untyped-def]
-    """The two photons of neutral pions, isotropic in the rest frame: (event, energy, x, y, slopes along x and y)."""
-    cosine, azimuth = rng.uniform(-1, 1, len(energy)), rng.uniform(0, 2 * np.pi, len(energy))
-    beta = np.sqrt(1 - (NEUTRAL_PION_MASS / energy) ** 2)
+def _decay(beam: Beam, distance: float, rng: Generator) -> Beam:
+    """The two photons of neutral pions, isotropic in the rest frame."""
+    cosine, azimuth = rng.uniform(-1, 1, len(beam.event)), rng.uniform(0, 2 * np.pi, len(beam.event))
+    beta = np.sqrt(1 - (NEUTRAL_PION_MASS / beam.energy) ** 2)
     photons = []
     for sign in (1, -1):
-        own = energy / 2 * (1 + sign * beta * cosine)
+        own = beam.energy / 2 * (1 + sign * beta * cosine)
         slope = sign * NEUTRAL_PION_MASS / 2 * np.sqrt(1 - cosine**2) / np.maximum(own, SOFTEST)
         along_x, along_y = slope * np.cos(azimuth), slope * np.sin(azimuth)
-        photons.append((event, own, x + distance * along_x, y + distance * along_y, along_x, along_y))
-    columns = [np.concatenate(c) for c in zip(*photons, strict=True)]
-    kept = columns[1] > SOFTEST
-    return [c[kept] for c in columns]
+        photons.append(
+            Beam(beam.event, own, beam.x + distance * along_x, beam.y + distance * along_y, along_x, along_y)
+        )
+    both = Beam._make(np.concatenate(column) for column in zip(*photons, strict=True))
+    return both.keep(both.energy > SOFTEST)
 
 
-def _pions(images, energy, x, y, parameters, showers, pile, rng):  # type: ignore[no-untyped-def]
-    """A track to the first interaction, and from there an electromagnetic and a hadronic part."""
-    event = np.arange(len(energy))
-    start = rng.exponential(1.0, len(energy))
-    tracks(images, event, x, y, start, pile, rng)
-    fraction = electromagnetic_fraction(energy, rng, fluctuating=parameters.fluctuations)
-    alpha, beta = hadronic_parameters(energy, rng if parameters.fluctuations else None)
-    shower_hadronic(
-        images, event, energy * (1 - fraction), x, y, start, alpha, beta, RADIUS, GROWTH, SHAPE_HADRONIC, pile, rng,
-    )  # fmt: skip
+def _hadrons(images, beam, charged, parameters, showers, pile, rng):  # type: ignore[no-untyped-def]
+    """A track to the first interaction, if charged, and from there an electromagnetic and a hadronic part."""
+    n = len(beam.event)
+    start = rng.exponential(1.0, n)
+    _track(images, beam.keep(charged), start[charged], pile, rng)
+    fraction = electromagnetic_fraction(beam.energy, rng, fluctuating=parameters.fluctuations)
+    alpha, beta = hadronic_parameters(beam.energy, rng if parameters.fluctuations else None)
+    rest = beam._replace(energy=beam.energy * (1 - fraction))
+    shower_hadronic(images, *rest, start, alpha, beta, RADIUS, GROWTH, SHAPE_HADRONIC, pile, rng)
     depth, at = (np.interp(start, pile.pion, along) for along in (pile.x0, pile.z))
-    share = rng.random(len(energy))  # a leading neutral pion, and the rest
+    share = rng.random(n)  # a leading neutral pion, and the rest
     for part in (share, 1 - share):
-        straight = rng.normal(0, SLOPE, (2, len(energy)))
-        soft = energy * fraction * part > SOFTEST
-        _photons(
-            images, event[soft], (energy * fraction * part)[soft], (x - straight[0] * at)[soft],
-            (y - straight[1] * at)[soft], straight[0][soft], straight[1][soft], showers, pile, rng, depth[soft],
+        turn_x, turn_y = rng.normal(0, SLOPE, (2, n))
+        pions = Beam(
+            beam.event, beam.energy * fraction * part, beam.x - turn_x * at, beam.y - turn_y * at,
+            beam.slope_x + turn_x, beam.slope_y + turn_y,
         )  # fmt: skip
+        soft = pions.energy > SOFTEST
+        _photons(images, pions.keep(soft), showers, pile, rng, depth[soft])
+
+
+def _jets(images, beam, pdg, charge, parameters, showers, pile, rng):  # type: ignore[no-untyped-def]
+    """Every particle showers where it meets the front; muons only ionise."""
+    kind, enough = np.abs(pdg), beam.energy > SOFTEST
+    photon, electron, muon = (kind == code for code in (22, 11, 13))
+    hadron = ~(photon | electron | muon)
+    _photons(images, beam.keep(photon & enough), showers, pile, rng)
+    _electrons(images, beam.keep(electron & enough), showers, pile, rng)
+    _track(images, beam.keep(muon), np.full(muon.sum(), np.inf), pile, rng)
+    _hadrons(images, beam.keep(hadron), charge[hadron] != 0, parameters, showers, pile, rng)
 
 
 simulators.add(
@@ -182,6 +210,8 @@ simulators.add(
             Species("photon", "photon", (22,), "Gamma"),
             Species("neutral pion", "neutral pion", (111,), "Pi0"),
             Species("charged pion", "charged pion", (211, -211), "ChPi"),
+            Species("quark jet", "quark jet", tuple(s * f for f in (1, 2, 3, 4, 5) for s in (1, -1)), "Quark", **JETS),
+            Species("gluon jet", "gluon jet", (21,), "Gluon", **JETS),
         ),
         events=events,
         file_name=lambda parameters, species, n, number: f"{species.file}/{species.file}Escan_{number + 1}.h5",

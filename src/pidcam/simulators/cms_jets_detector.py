@@ -38,8 +38,8 @@ CALORIMETERS = Pair(
 combined test beam, Eur. Phys. J. C 60 (2009) 359."""
 MUON = 2.0
 """GeV that a muon leaves in the towers."""
-PHOTON_FROM, HADRON_FROM = 0.3, 1.0
-"""GeV from which neutral particles enter jets: particle flow needs a cluster."""
+PHOTON_FROM, HADRON_FROM = 0.3, 0.8
+"""GeV of transverse momentum from which neutral particles enter jets: particle flow needs a cluster."""
 
 SHOWER, CASCADE, TOWER, POINT = range(4)
 PROFILES = Profiles(
@@ -74,7 +74,7 @@ class Detector(NamedTuple):
 
 def see(particles: Particles, detector: Detector, rng: np.random.Generator) -> Seen:
     """The particles of each event, from a vertex of its own on the beam line."""
-    p = particles.keep(np.abs(particles.eta) < COVERED + 0.5)
+    p = particles.keep(np.abs(particles.eta) < COVERED)
     event, pt, eta, phi, energy = p.event, p.pt, p.eta, p.phi, p.energy
     z = rng.normal(0, detector.vertex, len(p.offsets) - 1)[event]
     charged, kind = p.charge != 0, np.abs(p.pdg)
@@ -94,7 +94,7 @@ def see(particles: Particles, detector: Detector, rng: np.random.Generator) -> S
     calibrated = (ecal + hcal) / pion_response(energy, (CALORIMETERS.first + CALORIMETERS.second) / 2)
     visible = np.where(photon, ecal, calibrated)
     flow = np.where(tracked, measured_pt * np.cosh(eta), visible)
-    enough = tracked | (flow > np.where(photon, PHOTON_FROM, HADRON_FROM))
+    enough = tracked | (flow > np.cosh(eta) * np.where(photon, PHOTON_FROM, HADRON_FROM))
     return Seen(
         _hits(p, tracked, measured_pt, at_eta, at_phi, ecal, hcal, detector, rng),
         _reconstructed(p, flow, tracked).keep(enough),
@@ -123,20 +123,19 @@ def _hits(p, tracked, measured_pt, at_eta, at_phi, ecal, hcal, detector, rng):  
     for sign, part in ((1.0, share), (-1.0, 1 - share)):
         turned, arrives = bent(p.pt * part, np.full(len(part), sign), way, detector.field, SURFACE.radius)
         legs.append((at_phi + turned, np.where(converts & arrives, ecal * part, 0.0)))
-    event = p.event
-    parts = [
-        (event, p.eta, p.phi, np.where(tracked, measured_pt, 0), TRACKS, np.zeros_like(profile)),
-        (event, at_eta, at_phi, np.where(converts, 0.0, ecal), ECAL, profile),
-        *((event, at_eta, phi, energy, ECAL, profile) for phi, energy in legs),
-        (event, at_eta, at_phi, hcal, HCAL, np.where(kind == 13, POINT, TOWER)),
+    parts: list[tuple[Floats, Floats, Floats, int, Integers]] = [
+        (p.eta, p.phi, np.where(tracked, measured_pt, 0), TRACKS, profile),
+        (at_eta, at_phi, np.where(converts, 0.0, ecal), ECAL, profile),
+        *((at_eta, phi, energy, ECAL, profile) for phi, energy in legs),
+        (at_eta, at_phi, hcal, HCAL, np.where(kind == 13, POINT, TOWER)),
     ]
-    kept = [part[3] > 0 for part in parts]
-    columns = [np.concatenate([part[i][k] for part, k in zip(parts, kept, strict=True)]) for i in (0, 1, 2, 3, 5)]
-    kinds = np.concatenate([np.full(k.sum(), part[4]) for part, k in zip(parts, kept, strict=True)])
-    order = np.argsort(columns[0], kind="stable")
-    event, eta, phi, value, profile = (column[order] for column in columns)
-    offsets = np.searchsorted(event, np.arange(len(p.offsets)))
-    return Hits(offsets, eta, phi, value, kinds[order], profile)
+    eta, phi, value, profile = (np.concatenate([part[i] for part in parts]) for i in (0, 1, 2, 4))
+    kinds = np.repeat([part[3] for part in parts], len(kind))
+    event = np.tile(p.event, len(parts))
+    order = np.flatnonzero(value > 0)
+    order = order[np.argsort(event[order], kind="stable")]
+    offsets = np.searchsorted(event[order], np.arange(len(p.offsets)))
+    return Hits(offsets, eta[order], phi[order], value[order], kinds[order], profile[order])
 
 
 def _conversions(

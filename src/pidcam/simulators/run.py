@@ -89,8 +89,9 @@ def simulate_files(
     simulator = simulators[detector]
     if n < 1:
         raise InputError(f"{n} events cannot be simulated", fix="ask for at least one of each species")
-    if any(find_spec(module) is None for module in simulator.modules):
-        raise MissingExtraError(f"simulating '{detector}'", str(simulator.extra))
+    _require(f"simulating '{detector}'", simulator)
+    for one in species:
+        _require(f"simulating species '{one.name}'", one)
     files = [file for one in species for file in _files(simulator, parameters, one, n)]
     request: dict[str, object] = {
         "pidcam": pidcam.__version__,
@@ -112,6 +113,11 @@ def simulate_files(
                 _simulate(simulator, parameters, files, request, out, partial(run_jobs, workers=1, executor=pool))
     record: dict[str, Any] = read_json(out / RECORD)
     return record
+
+
+def _require(what: str, one: Simulator | Species) -> None:
+    if any(find_spec(module) is None for module in one.modules):
+        raise MissingExtraError(what, str(one.extra))
 
 
 def _files(simulator: Simulator, parameters: Parameters, species: Species, n: int) -> Iterator[RawFile]:
