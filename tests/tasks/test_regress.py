@@ -15,6 +15,7 @@ import pidcam
 from pidcam.batch import Batch
 from pidcam.detectors.base import Detector
 from pidcam.errors import ConfigError, InputError, UnknownNameError
+from pidcam.evaluation.resolution import bin_edges
 from pidcam.formats.layout import ImageSource, LabelSource, Layout
 from pidcam.predictions import Predictions
 from pidcam.schema import Channel, Column, EventSchema, Image, ParticleClass
@@ -109,6 +110,18 @@ def test_the_scales_are_those_of_the_training_events():
     assert (fixed.centre, fixed.spread) == ({"energy": 2.0}, {"energy": 7.0})
     with pytest.raises(InputError, match=r"task.targets: target 'energy' is unknown in every training event"):
         asked.fitted(lambda name: np.array([np.nan]))
+
+
+def test_bins_are_narrow_where_the_resolution_changes_fast_and_none_is_thin():
+    truth = np.random.default_rng(0).uniform(10, 510, 8000)
+    edges = bin_edges(truth)
+    counts = np.histogram(truth, edges)[0]
+    assert counts.sum() == 8000
+    assert counts.min() >= 100
+    assert len(edges) == 12  # the lowest two of twelve are one
+    assert edges[1] / edges[0] < 2
+    assert len(bin_edges(truth[:150])) == 2
+    assert len(bin_edges(truth - 260)) == 13  # of equal population where signs differ
 
 
 def test_errors_of_several_models_add_to_what_they_differ_by():
