@@ -47,7 +47,7 @@ def measure(name: str, detector: str, seconds: float) -> dict[str, Any] | None:
     hits = an_event(schema, hits=True, n=n)
     batch = hits if models[name].hits else Batch(**{**hits.__dict__, "images": {k: hits.dense(k) for k in hits.images}})
     network = Network(models[name](schema, task.outputs))
-    optimiser = torch.optim.AdamW(network.module.parameters(), foreach=True)
+    optimiser = torch.optim.AdamW(network.module.parameters(), fused=True)
 
     def train() -> None:
         network.module.train()

@@ -103,3 +103,18 @@ def test_weight_decay_spares_biases_and_norms():
     module = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2))
     groups = build_optimiser(module, OptimiserOptions(weight_decay=0.1)).param_groups
     assert [(len(g["params"]), g["weight_decay"]) for g in groups] == [(1, 0.1), (3, 0.0)]
+
+
+def test_an_update_is_the_same_in_any_layout_of_memory():
+    """Fused updates walk through memory: weights, gradients and moments have to be laid out alike."""
+    x, after = torch.randn(4, 3, 6, 6, generator=torch.Generator().manual_seed(0)), []
+    for memory_format in (torch.contiguous_format, torch.channels_last):
+        torch.manual_seed(1)
+        module = torch.nn.Conv2d(3, 5, 3).to(memory_format=memory_format)
+        optimiser = build_optimiser(module, OptimiserOptions(lr=0.1))
+        for _ in range(3):
+            optimiser.zero_grad(set_to_none=True)
+            module(x.contiguous(memory_format=memory_format)).square().mean().backward()
+            optimiser.step()
+        after.append(module.weight.detach().clone())
+    torch.testing.assert_close(*after)

@@ -83,7 +83,7 @@ def build_optimiser(module: torch.nn.Module, options: OptimiserOptions) -> torch
     if options.name == "sgd":
         return torch.optim.SGD(groups, lr=options.lr, momentum=options.momentum)
     kind = torch.optim.AdamW if options.name == "adamw" else torch.optim.Adam
-    return kind(groups, lr=options.lr, betas=options.betas, eps=options.eps, foreach=True)
+    return kind(groups, lr=options.lr, betas=options.betas, eps=options.eps, fused=True)
 
 
 def set_step(optimiser: torch.optim.Optimizer, options: OptimiserOptions, lr: float, step: int) -> None:

@@ -133,6 +133,10 @@ class FitState:
                 number, name = key.split(".", 1)
                 packed["state"].setdefault(int(number), {})[name] = value
             self.optimiser.load_state_dict(packed)
+            for parameter, moments in self.optimiser.state.items():  # a fused update walks through memory: one layout
+                for name, value in moments.items():
+                    if value.shape == parameter.shape:
+                        moments[name] = torch.empty_like(parameter).copy_(value)
         except (RuntimeError, KeyError, ValueError) as error:
             raise PidcamError(f"{self.record.path}: the checkpoint does not fit the model: {error}") from error
         for name in PLAIN:
