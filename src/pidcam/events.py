@@ -86,9 +86,9 @@ class Cells(Ragged):
         n, channels = dense.values.shape[:2]
         return Cells(*nonzero_cells(dense.values.reshape(n, channels, math.prod(dense.values.shape[2:]))))
 
-    def to_dense(self, image: Image) -> Dense:
+    def to_dense(self, image: Image, dtype: str = "float32") -> Dense:
         """Zeros where there is no hit."""
-        out = np.zeros((len(self), len(image.channels), image.cells), dtype=np.float32)
+        out = np.zeros((len(self), len(image.channels), image.cells), dtype)
         event = np.repeat(np.arange(len(self)), self.hits())
         out[event, :, self.place] = self.value
         return Dense(out.reshape(len(self), *image.dense_shape))

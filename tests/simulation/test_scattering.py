@@ -10,7 +10,8 @@ from pidcam.simulation.double_beta import draw_neutrinoless
 from pidcam.simulation.electron_bremsstrahlung import photon_spectrum, photons_above, radiative_stopping
 from pidcam.simulation.matter import XENON
 from pidcam.simulation.mott import mott_ratio
-from pidcam.simulation.photons import draw_compton, klein_nishina, xenon_photoelectric
+from pidcam.simulation.photons import XENON as XENON_ABSORBER
+from pidcam.simulation.photons import draw_compton, klein_nishina, photoelectric
 from pidcam.simulation.scattering import Elastic, highland
 
 X = 1 - np.cos(np.radians([15, 30, 60, 90, 120, 150, 180]))
@@ -67,7 +68,7 @@ def test_photons() -> None:
     thomson = 8 / 3 * np.pi * CLASSICAL_RADIUS**2
     assert klein_nishina(1e-4) == pytest.approx(thomson, rel=1e-3)
     assert klein_nishina(1.0) == pytest.approx(0.2112e-24, rel=2e-3)
-    below, above = xenon_photoelectric([0.0345, 0.0346])
+    below, above = photoelectric([0.0345, 0.0346], XENON_ABSORBER)
     assert above / below == pytest.approx(5.8, abs=0.1)
     rng, k = np.random.default_rng(2), 1.0
     left = np.array([draw_compton(rng, k) for _ in range(1000)])

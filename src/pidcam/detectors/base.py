@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from pidcam.events import EventBatch
-from pidcam.formats.layout import Layout
+from pidcam.formats.layout import HitsSource, Layout
 from pidcam.registry import Registry
-from pidcam.schema import EventSchema
+from pidcam.schema import EventSchema, Image
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class Detector:
     model what was measured to be best on this detector, laid over the model's own recipe: its channels, its symmetries.
     `measured` are the models tried on one sample of it, which `--model auto` chooses from. `likelihood(events)` gives
     the logarithm of the likelihood (n, classes) of every event, up to one constant per event, where it is known.
+    `truth` are images that simulated files have beside those of the schema: no reader of events sees them, no model
+    can.
     """
 
     name: str
@@ -60,6 +62,15 @@ class Detector:
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
     measured: Measured | None = None
     likelihood: Callable[[EventBatch], np.ndarray] | None = None
+    truth: tuple[tuple[Image, HitsSource], ...] = ()
+
+    @property
+    def simulated(self) -> tuple[EventSchema, Layout]:
+        """Schema and layout of simulated files, with their images of truth."""
+        images = tuple(image for image, _ in self.truth)
+        hits = {image.name: source for image, source in self.truth}
+        schema = self.schema.model_copy(update={"images": self.schema.images + images})
+        return schema, self.layout.model_copy(update={"hits": {**self.layout.hits, **hits}})
 
     @property
     def tiny(self) -> EventSchema:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pidcam.detectors.base import Detector, detectors
-from pidcam.formats.layout import ImageSource, LabelSource, Layout
+from pidcam.formats.layout import HitsSource, ImageSource, LabelSource, Layout
 from pidcam.schema import Channel, Column, EventSchema, Image, ParticleClass
 
 SPECIES: dict[str, tuple[str, tuple[int, ...]]] = {
@@ -32,14 +32,26 @@ def lariat() -> Detector:
 
     HDF5, one species per file, whose name begins with it (`electron_134.2d.h5`). `images` (N, 2, 240, 4096) int16 or
     float. Targets come where the file has them: energies and momenta in GeV, the track's length in cm; neutrinos have
-    their own energy, their lepton's momentum, and the mode of the interaction. LArIAT records 3072 ticks; the arrays
-    are padded. Crop and down-sample them by transforms.
+    their own energy, their lepton's momentum, and in `mode_truth` the current of the interaction, 0 charged, 1 neutral.
+    LArIAT records 3072 ticks; the arrays are padded. Crop and down-sample them by transforms. Simulated files have the
+    true deposits of all events end to end, of event i `[offsets[i]:offsets[i+1]]` in `trajectory/offsets`: their place
+    in mm in `trajectory/C` (deposits, 3), electrons that did not recombine in `trajectory/V`, MeV in `trajectory/E`.
     """
     planes = Image(
         name="planes",
         shape=(240, 4096),
         axes=("wire", "tick"),
         channels=(Channel(name="induction", unit="ADC"), Channel(name="collection", unit="ADC")),
+    )
+    trajectory = Image(
+        name="trajectory",
+        shape=(160, 140, 300),
+        axes=("x", "y", "z"),
+        unit="mm",
+        pitch=(3.0, 3.0, 3.0),
+        low=(0.0, -210.0, 0.0),
+        channels=(Channel(name="charge", unit="electrons"), Channel(name="energy", unit="MeV")),
+        storage="points",
     )
     targets = {
         "energy": ("Energy", "GeV"),
@@ -63,8 +75,19 @@ def lariat() -> Detector:
         ),
         layout=Layout(
             format="hdf5",
-            images={"planes": ImageSource(key=("images", "features"), order="channel-first")},
+            images={"planes": ImageSource(key=("images", "features"), order="channel-first", dtype="int16")},
             targets={name: key for name, (key, _) in targets.items()},
             label=LabelSource(files={f"{start}[_.]*": name for start, (name, _) in SPECIES.items()}),
+        ),
+        truth=(
+            (
+                trajectory,
+                HitsSource(
+                    coordinates=("trajectory/C[0]", "trajectory/C[1]", "trajectory/C[2]"),
+                    values=("trajectory/V", "trajectory/E"),
+                    offsets="trajectory/offsets",
+                    outside="drop",
+                ),
+            ),
         ),
     )

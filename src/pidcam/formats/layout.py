@@ -34,12 +34,14 @@ Key = Name | tuple[Name, ...]
 class ImageSource(Spec):
     """A dense image under `key`; the order of its axes is declared, never guessed.
 
-    `flat`: every event is one row of numbers, which that order cuts into axes (text columns always are).
+    `flat`: every event is one row of numbers, which that order cuts into axes (text columns always are). `dtype` is the
+    type in which images are written; any is read.
     """
 
     key: Key
     order: Order
     flat: bool = False
+    dtype: Literal["float32", "int16"] = "float32"
 
 
 class HitsSource(Spec):

@@ -32,8 +32,8 @@ class Outgoing:
         self.file_class = class_of_file(layout.label, schema, path) if layout.label and not self.labels else None
 
     def columns(self, batch: EventBatch) -> dict[str, np.ndarray]:
-        """(n, ...) arrays by key of everything that has one row per event: images float32, features and targets
-        float64."""
+        """(n, ...) arrays by key of everything that has one row per event: images in the type of their source, features
+        and targets float64."""
         self._require_class(batch)
         arrays: dict[str, np.ndarray] = {}
         for image, source in self.sources.images:
@@ -59,8 +59,10 @@ class Outgoing:
             arrays[first(source.cell)] = images.place
         else:
             place = images.place if isinstance(images, Points) else _centres(images, image)
-            arrays |= {first(key): place[:, axis] for axis, key in enumerate(source.coordinates)}
-        arrays |= {first(key): images.value[:, channel] for channel, key in enumerate(source.values)}
+            for axis, key in enumerate(source.coordinates):
+                _put(arrays, first(key), place[:, axis], ())
+        for channel, key in enumerate(source.values):
+            _put(arrays, first(key), images.value[:, channel], ())
         return images.offsets, arrays
 
     def _require_class(self, batch: EventBatch) -> None:
@@ -76,14 +78,17 @@ class Outgoing:
 
 def raw_image(batch: EventBatch, image: Image, source: ImageSource) -> np.ndarray:
     """A dense image with its axes in the order of the file; images may be given dense or as cells."""
-    images = batch.images[image.name]
+    given = images = batch.images[image.name]
     if isinstance(images, Cells):
-        images = images.to_dense(image)
+        images = images.to_dense(image, source.dtype)
     if not isinstance(images, Dense):
         raise MismatchError(f"image '{image.name}' is given as points, its layout asks for a dense image")
     values = images.values
     if values.shape[1:] != image.dense_shape:
         raise MismatchError(f"image '{image.name}' has shape {values.shape[1:]}, expected {image.dense_shape}")
+    values = values.astype(source.dtype, copy=False)
+    if source.dtype != "float32" and not _as_they_were(given, values):
+        raise MismatchError(f"image '{image.name}' is written as {source.dtype}, which cannot hold its values")
     if source.order == "no-channel":
         values = values[:, 0]
     elif source.order == "channel-last":
@@ -91,23 +96,30 @@ def raw_image(batch: EventBatch, image: Image, source: ImageSource) -> np.ndarra
     return values.reshape(len(values), -1) if source.flat else values
 
 
+def _as_they_were(given: Cells | Points | Dense, written: np.ndarray) -> bool:
+    if isinstance(given, Dense):
+        return bool((given.values == written).all())
+    limits = np.iinfo(written.dtype)
+    return bool((np.rint(np.clip(given.value, limits.min, limits.max)) == given.value).all())
+
+
 def first(key: Key) -> str:
     """The key that is written where several may be read."""
     return key if isinstance(key, str) else key[0]
 
 
-def _put(arrays: dict[str, np.ndarray], key: str, values: np.ndarray) -> None:
-    """`name[3]` is put into an array (n, 1, 4 or more) under `name`, zero where nothing is said."""
+def _put(arrays: dict[str, np.ndarray], key: str, values: np.ndarray, between: tuple[int, ...] = (1,)) -> None:
+    """`name[3]` is put into an array (n, *between, 4 or more) under `name`, zero where nothing is said."""
     match = re.fullmatch(r"(.+)\[(\d+)\]", key)
     if match is None:
         arrays[key] = values
         return
     name, number = match[1], int(match[2])
-    size = max(number + 1, arrays[name].shape[2] if name in arrays else 0)
-    grown = np.zeros((len(values), 1, size))
+    size = max(number + 1, arrays[name].shape[-1] if name in arrays else 0)
+    grown = np.zeros((len(values), *between, size), np.float64 if between else values.dtype)
     if name in arrays:
-        grown[:, :, : arrays[name].shape[2]] = arrays[name]
-    grown[:, 0, number] = values
+        grown[..., : arrays[name].shape[-1]] = arrays[name]
+    grown[..., number] = values.reshape(-1, *between)
     arrays[name] = grown
 
 

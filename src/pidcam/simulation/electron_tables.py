@@ -22,19 +22,23 @@ STOPPING, VARIANCE, KNOCK_ON, HARD, HARD_FROM, SCREENING, SOFT, RADIATION = rang
 upper bound, see `mott`) per mm; 1 - cos from which deflections are hard; 2 A of their screening; mean 1 - cos of soft
 ones per mm; photons per mm."""
 
-MEAN_DEFLECTION = 0.1
-"""Mean 1 - cos between two hard deflections: C1 of PENELOPE, which advises 0.05 to 0.1."""
 
-SCATTERING_EXCESS, EXCESS_ENERGY = 0.45, 0.7
-"""The elastic cross-section is multiplied by 1 + excess exp(-T / 0.7 MeV). Tuned on half of a Geant4 sample of
-electrons and double beta decays in xenon (lengths and ends of tracks): the free constants of the scattering."""
+class Tuning(NamedTuple):
+    """What theory leaves open: factors 1 + `excess` exp(-T / `excess_energy` MeV) on the elastic cross-section,
+    `shell_variance` on that of free electrons (atoms take energy in lumps), and `radiated` on bremsstrahlung."""
 
-SHELL_VARIANCE = 1.5
-"""Variance of soft collisions over that of free electrons: atoms take energy in lumps, of 1 and 5 keV in xenon. Tuned
-likewise, on the energy in the first 5 mm."""
+    excess: float
+    excess_energy: float
+    shell_variance: float
+    radiated: float
 
-RADIATED = 0.88
-"""Factor on bremsstrahlung, tuned likewise on the share of events that keep all their energy."""
+
+FREE = Tuning(0.0, 1.0, 1.0, 1.0)
+"""Nothing is tuned."""
+
+XENON_GAS = Tuning(excess=0.45, excess_energy=0.7, shell_variance=1.5, radiated=0.88)
+"""Tuned on half of a Geant4 sample of electrons and double beta decays: scattering on lengths and ends of tracks, the
+variance on the energy in the first 5 mm, radiation on the share of events that keep all their energy."""
 
 
 class ElectronTable(NamedTuple):
@@ -42,7 +46,7 @@ class ElectronTable(NamedTuple):
 
     `values` (energies, 8) has the columns above. `photons` (energies, 65): log(k / photon_cut) at evenly spaced
     probabilities. `mott` (energies, 33): Mott's ratio over its largest value, at sines of half the angle from 0 to 1.
-    Compiled code takes it as it is.
+    In one step an electron loses at most the part `largest_loss`.
     """
 
     start: float
@@ -54,6 +58,7 @@ class ElectronTable(NamedTuple):
     knock_on_cut: float
     photon_cut: float
     ceiling: float
+    largest_loss: float
 
 
 def csda_range(kinetic: Floats, material: Material, *, radiation: bool = True) -> Floats:
@@ -79,12 +84,17 @@ def electron_table(
     scattering: float = 1.0,
     fluctuations: bool = True,
     bremsstrahlung: bool = True,
+    tuning: Tuning = XENON_GAS,
+    mean_deflection: float = 0.1,
+    largest_loss: float = 0.1,
     points: int = 120,
 ) -> ElectronTable:
     """The table of a material, for kinetic energies from `lowest` to `highest` MeV.
 
     Collisions that give more than `ceiling` MeV are replaced by their mean: there are no such secondaries.
     Electrons below `radiates_from` MeV do not radiate; `scattering` multiplies the elastic cross-section.
+    `mean_deflection` is the mean 1 - cos between two hard deflections: C1 of PENELOPE, which advises 0.05 to 0.1 where
+    the shape of single tracks matters.
     """
     energy = np.geomspace(lowest, highest * (1 + 1e-9), points)
     atoms = AVOGADRO / material.a
@@ -94,25 +104,29 @@ def electron_table(
     values[:, STOPPING] = electron_stopping(energy, material, knock_on_cut)
     values[:, STOPPING] += electron_stopping(energy, material) - electron_stopping(energy, material, ceiling)
     if fluctuations:
-        values[:, VARIANCE] = SHELL_VARIANCE * K / 2 * z_over_a / beta**2 * np.minimum(knock_on_cut, energy / 2)
+        values[:, VARIANCE] = tuning.shell_variance * K / 2 * z_over_a / beta**2 * np.minimum(knock_on_cut, energy / 2)
     values[:, KNOCK_ON] = moller_above(energy, knock_on_cut) * z_over_a
-    strength = scattering * (1 + SCATTERING_EXCESS * np.exp(-energy / EXCESS_ENERGY))
+    strength = scattering * (1 + tuning.excess * np.exp(-energy / tuning.excess_energy))
     elastic = [Elastic(t, material.z) for t in energy]
     mott = np.array([one.mott for one in elastic])
     bound = float(mott.max())
     for i, t in enumerate(energy):
-        values[i, [HARD, HARD_FROM, SCREENING, SOFT]] = _deflections(elastic[i], atoms * strength[i], bound)
+        values[i, [HARD, HARD_FROM, SCREENING, SOFT]] = _deflections(
+            elastic[i], atoms * strength[i], bound, mean_deflection
+        )
         if bremsstrahlung and t > radiates_from:
             all_loss = radiative_stopping(t, material.z, atoms)
             soft = all_loss - radiative_stopping(t, material.z, atoms, photon_cut)
-            values[i, STOPPING] += RADIATED * soft
-            values[i, RADIATION] = RADIATED * photons_above(t, material.z, atoms, photon_cut)
+            values[i, STOPPING] += tuning.radiated * soft
+            values[i, RADIATION] = tuning.radiated * photons_above(t, material.z, atoms, photon_cut)
             photons[i] = _photon_quantiles(t, material.z, photon_cut)
     per_length = [STOPPING, VARIANCE, KNOCK_ON, HARD, SOFT, RADIATION]
     values[:, per_length] *= material.density / 10  # per mm
     step = float(np.log(energy[1] / energy[0]))
     start = float(np.log(lowest))
-    return ElectronTable(start, step, values, photons, mott / bound, lowest, knock_on_cut, photon_cut, ceiling)
+    return ElectronTable(
+        start, step, values, photons, mott / bound, lowest, knock_on_cut, photon_cut, ceiling, largest_loss
+    )
 
 
 PHOTON_POINTS = 65
@@ -128,9 +142,9 @@ def _photon_quantiles(t: float, z: float, cut: float) -> Floats:
     return np.interp(np.linspace(0, 1, PHOTON_POINTS), running / running[-1], log)
 
 
-def _deflections(elastic: Elastic, atoms: float, bound: float) -> tuple[float, float, float, float]:
+def _deflections(elastic: Elastic, atoms: float, bound: float, mean: float) -> tuple[float, float, float, float]:
     """Columns HARD to SOFT, before the density."""
     if atoms == 0:
         return 0.0, 2.0, 1.0, 0.0
-    x = elastic.hard(min(elastic.total, elastic.transport / MEAN_DEFLECTION))
+    x = elastic.hard(min(elastic.total, elastic.transport / mean))
     return atoms * elastic.rutherford_above(x) * bound, x, 2 * elastic.a, atoms * elastic.soft(x)

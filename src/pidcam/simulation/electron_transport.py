@@ -27,10 +27,7 @@ from pidcam.simulation.electron_tables import (
     ElectronTable,
 )
 
-LARGEST_LOSS = 0.1
-"""Share of its energy that an electron may lose in one step."""
-
-ELECTRON, PHOTON = 0.0, 1.0
+ELECTRON, PHOTON, POSITRON = 0.0, 1.0, 2.0
 
 
 class Volume(NamedTuple):
@@ -127,6 +124,14 @@ def draw_hard_deflection(
 
 
 @compiled
+def radiated_cosine(rng: np.random.Generator, t: float) -> float:
+    """Cosine between an electron and what it radiates, or a photon and one of its pair: a dipole's beam."""
+    beta = math.sqrt(t * (t + 2 * ELECTRON_MASS)) / (t + ELECTRON_MASS)
+    a = 2 * rng.random() - 1  # isotropic where the electron rests
+    return (a + beta) / (1 + a * beta)
+
+
+@compiled
 def _column(table: ElectronTable, row: int, share: float, column: int) -> float:
     a, b = table.values[row, column], table.values[row + 1, column]
     return a + share * (b - a)
@@ -143,13 +148,15 @@ def follow_electron(
     y: float,
     z: float,
     direction: tuple[float, float, float],
-) -> None:
+) -> tuple[bool, float, float, float, float]:
     """From its birth until it stops or leaves; what it deposits and sets free goes to the heap.
 
     Every step ends with a hard event (knock-on electron, deflection, photon) or at its largest length; the soft
-    deflection of the step is made at a random point of it, the hinge.
+    deflection of the step is made at a random point of it, the hinge. Returns whether it stopped inside, its last
+    place, and the length of its way.
     """
     u, v, w = direction
+    way = 0.0
     while t > table.lowest:
         place = (math.log(t) - table.start) / table.step
         row = min(int(place), len(table.values) - 2)
@@ -159,7 +166,7 @@ def follow_electron(
         hard = _column(table, row, share, HARD)
         radiation = _column(table, row, share, RADIATION)
         rate = knock_on + hard + radiation
-        length = min(volume.longest, LARGEST_LOSS * t / stopping)
+        length = min(volume.longest, table.largest_loss * t / stopping)
         happens = False
         if rate > 0:
             free = rng.exponential() / rate
@@ -180,8 +187,9 @@ def follow_electron(
             else:
                 deposit(heap, x, y, z, span, (u, v, w), loss * span / length)
             x, y, z = x + span * u, y + span * v, z + span * w
+            way += span
             if not inside(volume, x, y, z):
-                return
+                return False, x, y, z, way
             if part == 0:
                 soft = _column(table, row, share, SOFT) * length
                 if soft > 0:
@@ -212,9 +220,8 @@ def follow_electron(
                 t -= energy
         else:
             energy = min(draw_bremsstrahlung(rng, table, row, share), t)
-            beta = math.sqrt(t * (t + 2 * ELECTRON_MASS)) / (t + ELECTRON_MASS)
-            a = 2 * rng.random() - 1  # isotropic where the electron rests: a dipole's beam
-            born = turned(u, v, w, (a + beta) / (1 + a * beta), 2 * math.pi * rng.random())
+            born = turned(u, v, w, radiated_cosine(rng, t), 2 * math.pi * rng.random())
             push(heap, PHOTON, energy, x, y, z, born)
             t -= energy
     deposit(heap, x, y, z, 0.0, (u, v, w), t)
+    return True, x, y, z, way

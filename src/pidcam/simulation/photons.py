@@ -1,12 +1,12 @@
-"""Photons of 10 keV to some MeV in matter: Compton scattering on free electrons, photoelectric absorption in xenon.
+"""Photons from 10 keV in matter: Compton scattering on free electrons, photoelectric absorption in xenon and argon.
 
-Energies in MeV. Pair production and coherent scattering are left out: of bremsstrahlung below 2.5 MeV they take a
-percent.
+Energies in MeV. Coherent scattering, which changes nothing but directions of the softest, is left out.
 """
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,47 +15,86 @@ from pidcam.compiled import compiled
 from pidcam.simulation.constants import AVOGADRO, CLASSICAL_RADIUS, ELECTRON_MASS
 from pidcam.simulation.ionisation import Floats
 
-K_EDGE = 0.0345614
-"""MeV, the binding energy of xenon's K shell."""
 
-K_SHARE, K_YIELD = 0.83, 0.89
-"""Of photons above the edge those that are absorbed in the K shell (edge jump 5.9); of its holes those that shine."""
+class Shell(NamedTuple):
+    """The K shell: its binding energy `edge`, the `share` of photons above it that are absorbed there, and of its holes
+    the part that shines (`fluoresces`), with x-rays `alpha` or, `beta_share` of them, `beta`. MeV."""
 
-K_ALPHA, K_BETA, BETA_SHARE = 0.0296, 0.0338, 0.19
-"""MeV; and the share of K beta. J. A. Bearden, Rev. Mod. Phys. 39 (1967) 78."""
+    edge: float
+    share: float
+    fluoresces: float
+    alpha: float
+    beta: float
+    beta_share: float
 
-_PHOTO = np.array(
-    [
-        (0.010, 166.0),
-        (0.015, 55.5),
-        (0.020, 25.5),
-        (0.030, 8.35),
-        (K_EDGE * (1 - 1e-9), 5.62),
-        (K_EDGE, 32.6),
-        (0.040, 22.2),
-        (0.050, 12.35),
-        (0.060, 7.55),
-        (0.080, 3.43),
-        (0.100, 1.79),
-        (0.150, 0.566),
-        (0.200, 0.248),
-        (0.300, 0.0787),
-        (0.400, 0.0360),
-        (0.500, 0.0199),
-        (0.600, 0.0126),
-        (0.800, 0.0066),
-        (1.000, 0.0041),
-        (1.500, 0.0018),
-        (2.000, 0.00115),
-        (3.000, 0.0007),
-    ]
+
+class Absorber(NamedTuple):
+    """Photoelectric absorption: `attenuation` (n, 2) in MeV and cm^2/g, between which logarithms are straight."""
+
+    shell: Shell
+    attenuation: Floats
+
+
+XENON = Absorber(
+    Shell(edge=0.0345614, share=0.83, fluoresces=0.89, alpha=0.0296, beta=0.0338, beta_share=0.19),
+    np.array(
+        [
+            (0.010, 166.0),
+            (0.015, 55.5),
+            (0.020, 25.5),
+            (0.030, 8.35),
+            (0.0345614 * (1 - 1e-9), 5.62),
+            (0.0345614, 32.6),
+            (0.040, 22.2),
+            (0.050, 12.35),
+            (0.060, 7.55),
+            (0.080, 3.43),
+            (0.100, 1.79),
+            (0.150, 0.566),
+            (0.200, 0.248),
+            (0.300, 0.0787),
+            (0.400, 0.0360),
+            (0.500, 0.0199),
+            (0.600, 0.0126),
+            (0.800, 0.0066),
+            (1.000, 0.0041),
+            (1.500, 0.0018),
+            (2.000, 0.00115),
+            (3.000, 0.0007),
+        ]
+    ),
 )
-"""MeV, cm^2/g: attenuation of J. H. Hubbell, S. M. Seltzer, NISTIR 5632, less Compton and coherent scattering."""
+"""Share from the edge jump 5.9; x-rays: J. A. Bearden, Rev. Mod. Phys. 39 (1967) 78; attenuation: J. H. Hubbell, S. M.
+Seltzer, NISTIR 5632, less Compton and coherent scattering."""
+
+ARGON = Absorber(
+    Shell(edge=0.0032, share=0.0, fluoresces=0.0, alpha=0.0, beta=0.0, beta_share=0.0),
+    np.array(
+        [
+            (0.010, 62.2),
+            (0.015, 19.2),
+            (0.020, 8.18),
+            (0.030, 2.41),
+            (0.040, 1.01),
+            (0.050, 0.510),
+            (0.060, 0.290),
+            (0.080, 0.119),
+            (0.100, 0.0598),
+            (0.150, 0.0168),
+            (0.200, 0.0070),
+            (0.300, 0.0021),
+            (0.500, 0.00052),
+            (1.000, 0.00009),
+            (10.00, 0.000003),
+        ]
+    ),
+)
+"""Of the same source. In the liquid x-rays of 3 keV run less than 0.2 mm: the shell is not treated apart."""
 
 
-def xenon_photoelectric(photon: ArrayLike) -> Floats:
-    """Photoelectric cross-section of xenon, cm^2/g."""
-    energy, values = _PHOTO.T
+def photoelectric(photon: ArrayLike, absorber: Absorber) -> Floats:
+    """Photoelectric cross-section, cm^2/g."""
+    energy, values = absorber.attenuation.T
     return np.exp(np.interp(np.log(np.asarray(photon, np.float64)), np.log(energy), np.log(values)))
 
 

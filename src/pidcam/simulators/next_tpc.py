@@ -14,6 +14,7 @@ from pidcam.simulation.electron_tables import ElectronTable, electron_table
 from pidcam.simulation.electron_transport import Volume, new_heap
 from pidcam.simulation.matter import xenon_gas
 from pidcam.simulation.photon_transport import PhotonTable, photon_table
+from pidcam.simulation.photons import XENON
 from pidcam.simulation.voxels import AXIS_BITS, new_voxel_table
 from pidcam.simulation.xenon_tracks import Readout, simulate_tracks
 from pidcam.simulators.base import (
@@ -108,7 +109,7 @@ def _tables(
         fluctuations=fluctuations,
         bremsstrahlung=bremsstrahlung,
     )
-    return electrons, photon_table(xenon, highest=max(energy, 1.0), fluorescence=fluorescence), shrink
+    return electrons, photon_table(xenon, XENON, highest=max(energy, 1.0), fluorescence=fluorescence), shrink
 
 
 def events(parameters: NextTpc, species: Species, n: int, rng: Generator) -> EventBatch:

@@ -179,9 +179,9 @@ def assemble(assembly: Assembly) -> None:
     """Write the parts in their order as one official raw file."""
     if assembly.path.exists():
         return
-    detector = detectors[assembly.detector]()
-    with open_writer(assembly.path, detector.layout, detector.schema, about=assembly.about) as writer:
+    schema, layout = detectors[assembly.detector]().simulated
+    with open_writer(assembly.path, layout, schema, about=assembly.about) as writer:
         for part in assembly.parts:
-            writer.write(read_shard(part, detector.schema))
+            writer.write(read_shard(part, schema))
     for part in assembly.parts:
         part.unlink()
