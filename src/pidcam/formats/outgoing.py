@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +32,27 @@ class Outgoing:
         self.labels = Labels(layout.label, schema) if layout.label and layout.label.key is not None else None
         self.file_class = class_of_file(layout.label, schema, path) if layout.label and not self.labels else None
 
-    def columns(self, batch: EventBatch) -> dict[str, np.ndarray]:
-        """(n, ...) arrays by key of everything that has one row per event: images in the type of their source, features
-        and targets float64."""
+    def cells(
+        self, batch: EventBatch, large: Callable[[tuple[int, ...], np.dtype], bool]
+    ) -> list[tuple[Image, ImageSource, Cells]]:
+        """Dense images of the file that the batch has as cells, of which an event of this shape and type is `large`."""
+        found = []
+        for image, source in self.sources.images:
+            given = batch.images[image.name]
+            plain = source.order == "channel-first" and not source.flat
+            if isinstance(given, Cells) and plain and large(image.dense_shape, np.dtype(source.dtype)):
+                _require_exact(image, source, given.value)
+                found.append((image, source, given))
+        return found
+
+    def columns(self, batch: EventBatch, without: Collection[str] = ()) -> dict[str, np.ndarray]:
+        """(n, ...) arrays by key of everything that has one row per event: images in the type of their source, but
+        those named in `without`; features and targets float64."""
         self._require_class(batch)
         arrays: dict[str, np.ndarray] = {}
         for image, source in self.sources.images:
+            if image.name in without:
+                continue
             arrays[first(source.key)] = raw_image(batch, image, source)
         scalars = [(k, batch.features[name]) for name, k in self.sources.features.items()]
         unknown = {target.name for target in self.schema.targets if target.optional} - batch.targets.keys()
@@ -86,9 +102,8 @@ def raw_image(batch: EventBatch, image: Image, source: ImageSource) -> np.ndarra
     values = images.values
     if values.shape[1:] != image.dense_shape:
         raise MismatchError(f"image '{image.name}' has shape {values.shape[1:]}, expected {image.dense_shape}")
+    _require_exact(image, source, given.values if isinstance(given, Dense) else given.value)
     values = values.astype(source.dtype, copy=False)
-    if source.dtype != "float32" and not _as_they_were(given, values):
-        raise MismatchError(f"image '{image.name}' is written as {source.dtype}, which cannot hold its values")
     if source.order == "no-channel":
         values = values[:, 0]
     elif source.order == "channel-last":
@@ -96,11 +111,15 @@ def raw_image(batch: EventBatch, image: Image, source: ImageSource) -> np.ndarra
     return values.reshape(len(values), -1) if source.flat else values
 
 
-def _as_they_were(given: Cells | Points | Dense, written: np.ndarray) -> bool:
-    if isinstance(given, Dense):
-        return bool((given.values == written).all())
-    limits = np.iinfo(written.dtype)
-    return bool((np.rint(np.clip(given.value, limits.min, limits.max)) == given.value).all())
+def _require_exact(image: Image, source: ImageSource, values: np.ndarray) -> None:
+    """`MismatchError` unless the type of the file holds all values."""
+    if source.dtype == "float32" or values.dtype == source.dtype:
+        return
+    limits = np.iinfo(source.dtype)
+    if len(values) and not (
+        values.min() >= limits.min and values.max() <= limits.max and (np.rint(values) == values).all()
+    ):
+        raise MismatchError(f"image '{image.name}' is written as {source.dtype}, which cannot hold its values")
 
 
 def first(key: Key) -> str:

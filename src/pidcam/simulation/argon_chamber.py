@@ -10,9 +10,12 @@ from pidcam.compiled import compiled
 from pidcam.simulation.decays import Product
 from pidcam.simulation.electron_transport import Heap, Volume, inside, new_heap
 from pidcam.simulation.matter_transport import Primary, Switches, Tables, propagate
-from pidcam.simulation.voxels import VoxelTable, add_segment, new_voxel_table, take_voxels
+from pidcam.simulation.voxels import VoxelTable, add_segment, add_to_voxel, new_voxel_table, take_voxels
 from pidcam.simulation.wire_planes import Drift, Wires, clear, collect, escaped, new_charge, respond
-from pidcam.simulation.wire_readout import Readout, read_everything, read_hits
+from pidcam.simulation.wire_readout import Pulse, Readout, read_everything, read_hits
+
+SHORT = 0.3
+"""Parts of a voxel below which a piece of track is taken at its middle."""
 
 
 @dataclass
@@ -26,7 +29,7 @@ class Chamber:
     wires: Wires
     readout: Readout
     switches: Switches
-    pulse: np.ndarray
+    pulse: Pulse
     pulse_step: float
     voxel: float
 
@@ -45,7 +48,7 @@ class Chamber:
         clear(self._charge)
         clear(self._signal)
         collect(self._heap, self.volume, self.drift, self.wires, self._charge)
-        respond(self._charge, self.pulse, self.drift.offset, self.pulse_step, self._signal)
+        respond(self._charge, self.pulse.shape, self.pulse.lead, self.drift.offset, self.pulse_step, self._signal)
         return primary
 
     def deposits(self) -> tuple[np.ndarray, np.ndarray]:
@@ -88,9 +91,15 @@ def _true_deposits(
             continue
         start = (row[0] - low[0]) / voxel, (row[1] - low[1]) / voxel, (row[2] - low[2]) / voxel
         end = (row[3] - low[0]) / voxel, (row[4] - low[1]) / voxel, (row[5] - low[2]) / voxel
-        length = voxel * np.sqrt((end[0] - start[0]) ** 2 + (end[1] - start[1]) ** 2 + (end[2] - start[2]) ** 2)
-        add_segment(electrons, count, start, end, escaped(drift, row[6], length))
-        count = add_segment(energy, count, start, end, row[6])
+        parts = np.sqrt((end[0] - start[0]) ** 2 + (end[1] - start[1]) ** 2 + (end[2] - start[2]) ** 2)
+        free = escaped(drift, row[6], parts * voxel)
+        if parts > SHORT:
+            add_segment(electrons, count, start, end, free)
+            count = add_segment(energy, count, start, end, row[6])
+        else:
+            i, j, k = int((start[0] + end[0]) / 2), int((start[1] + end[1]) / 2), int((start[2] + end[2]) / 2)
+            add_to_voxel(electrons, count, i, j, k, free)
+            count = add_to_voxel(energy, count, i, j, k, row[6])
     take_voxels(electrons, count, place, values[:, 0])
     take_voxels(energy, count, place, values[:, 1])
     return count

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pidcam.simulation.directions import isotropic
 from pidcam.simulation.ionisation import Floats
 
 Generator = np.random.Generator
@@ -46,14 +47,7 @@ def boosted(p: Floats, frame: Floats) -> Floats:
 
 def unit_vector(rng: Generator) -> Floats:
     """Any direction."""
-    return unit_vectors(rng, 1)[0]
-
-
-def unit_vectors(rng: Generator, n: int) -> Floats:
-    """(n, 3) of any direction."""
-    cosine, phi = 2 * rng.random(n) - 1, 2 * np.pi * rng.random(n)
-    sine = np.sqrt(1 - cosine**2)
-    return np.stack([sine * np.cos(phi), sine * np.sin(phi), cosine], axis=1)
+    return np.array(isotropic(rng))
 
 
 def phase_space(rng: Generator, total: Floats, masses: Sequence[float]) -> Floats:
@@ -68,10 +62,10 @@ def phase_space(rng: Generator, total: Floats, masses: Sequence[float]) -> Float
         raise ValueError(f"{mass:g} MeV are too little for masses of {m.sum():g} MeV")
     if len(m) == 2:
         square = (mass**2 - (m[0] + m[1]) ** 2) * (mass**2 - (m[0] - m[1]) ** 2)
-        momentum = math.sqrt(square) / (2 * mass) * unit_vectors(rng, 1) * np.array([[1], [-1]])
+        momentum = math.sqrt(square) / (2 * mass) * unit_vector(rng) * np.array([[1], [-1]])
     else:
         energy = -np.log(rng.random(len(m)) * rng.random(len(m)))
-        q = np.concatenate([energy[:, None], energy[:, None] * unit_vectors(rng, len(m))], axis=1)
+        q = np.array([[e, *(e * unit_vector(rng))] for e in energy])
         s = q.sum(axis=0)
         at_rest = boosted(q, np.array([s[0], -s[1], -s[2], -s[3]]))
         momentum = _scaled(at_rest[:, 1:] * (mass / invariant_mass(s)), m, mass)

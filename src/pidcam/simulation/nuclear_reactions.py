@@ -105,18 +105,16 @@ def hit_nucleon(rng: Generator, pdg: int, p: Floats) -> list[Product]:
         pions = _pions_made(rng, kinetic)
         _, nucleon = fermi_nucleon(rng)
         total = p + nucleon
-        made = [*out, *(111 for _ in range(pions))] if pions else out
+        made = draw_charges(rng, [*out, *[111] * pions], _CHARGE[pdg] + _CHARGE[target]) if pions else out
         masses = [mass_of(one) for one in made]
         if invariant_mass(total) <= sum(masses):
             continue
-        if pions:
-            made = _charged(rng, made, pdg, target)
-        momenta = phase_space(rng, total, [mass_of(one) for one in made])
+        momenta = phase_space(rng, total, masses)
         if any(
             abs(one) in (PROTON, NEUTRON) and three_momentum(q) < FERMI for one, q in zip(made, momenta, strict=True)
         ):
             continue
-        return _leave(rng, list(zip(made, momenta, strict=True)))
+        return leave_nucleus(rng, list(zip(made, momenta, strict=True)))
     return evaporate(rng, kinetic + (mass_of(pdg) if abs(pdg) == 211 else 0))
 
 
@@ -143,11 +141,12 @@ def _pions_made(rng: Generator, kinetic: float) -> int:
     return 1 + int(rng.poisson(max(kinetic - 800, 0) / 1500))
 
 
-def _charged(rng: Generator, made: list[int], pdg: int, target: int) -> list[int]:
-    """Charges of pions drawn so that the sum is right; nucleons and pions share what is left."""
-    charge = {211: 1, -211: -1, 321: 1, -321: -1, PROTON: 1, NEUTRON: 0, -PROTON: -1, 111: 0, NEUTRAL_KAON: 0}
-    total = charge[pdg] + charge[target]
-    for _ in range(50):
+_CHARGE = {211: 1, -211: -1, 321: 1, -321: -1, PROTON: 1, NEUTRON: 0, -PROTON: -1, 111: 0, NEUTRAL_KAON: 0}
+
+
+def draw_charges(rng: Generator, made: list[int], total: int) -> list[int]:
+    """The same particles with the charges of pions and nucleons drawn so that they add up to `total`."""
+    for _ in range(200):
         drawn = []
         for one in made:
             if abs(one) in (111, 211):
@@ -156,12 +155,12 @@ def _charged(rng: Generator, made: list[int], pdg: int, target: int) -> list[int
                 drawn.append((PROTON, NEUTRON)[rng.integers(2)])
             else:
                 drawn.append(one)
-        if sum(charge[one] for one in drawn) == total:
+        if sum(_CHARGE[one] for one in drawn) == total:
             return drawn
-    return made
+    raise ValueError(f"charges of {made} cannot add up to {total}")
 
 
-def _leave(rng: Generator, products: list[Product]) -> list[Product]:
+def leave_nucleus(rng: Generator, products: list[Product]) -> list[Product]:
     """Nucleons may hit another on their way out; the hole that each leaves evaporates something."""
     done: list[Product] = []
     excitation = 0.0
@@ -205,7 +204,7 @@ def absorb_pion(rng: Generator, pdg: int, p: Floats) -> list[Product]:
     masses = [mass_of(one) for one in out]
     if invariant_mass(total) <= sum(masses):
         return evaporate(rng, p[0])
-    return _leave(rng, list(zip(out, phase_space(rng, total, masses), strict=True)))
+    return leave_nucleus(rng, list(zip(out, phase_space(rng, total, masses), strict=True)))
 
 
 def absorb_kaon(rng: Generator, p: Floats) -> list[Product]:
@@ -224,7 +223,7 @@ def annihilate(rng: Generator, p: Floats) -> list[Product]:
     target, nucleon = fermi_nucleon(rng)
     total = p + nucleon
     number = int(np.clip(round(rng.normal(5.0, 1.0)), 2, 8))
-    pions = _charged(rng, [111] * number, -PROTON, target)
+    pions = draw_charges(rng, [111] * number, _CHARGE[target] - 1)
     done: list[Product] = []
     for pion, q in zip(pions, phase_space(rng, total, [mass_of(one) for one in pions]), strict=True):
         if pion != 111 and rng.random() < 0.25:

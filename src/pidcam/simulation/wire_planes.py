@@ -141,12 +141,11 @@ def _spread(charge: Charge, plane: int, at: float, spread: float, time: float, e
 
 
 @compiled
-def respond(charge: Charge, response: np.ndarray, offset: np.ndarray, spread_ticks: float, signal: Charge) -> None:
-    """Adds to `signal` (counts) the `response` (planes, widths, taps) to the charge; its first tap is the tick of
-    arrival.
-
-    The number of the width grows by one every `spread_ticks` of drift.
-    """
+def respond(
+    charge: Charge, response: np.ndarray, lead: int, offset: np.ndarray, spread_ticks: float, signal: Charge
+) -> None:
+    """Adds to `signal` (counts) the `response` (planes, widths, taps) to the charge, `lead` taps of which come before
+    it arrives; the number of the width grows by one every `spread_ticks` of drift."""
     widths, taps, ticks = response.shape[1], response.shape[2], charge.value.shape[2]
     for plane in range(PLANES):
         for wire in range(charge.value.shape[1]):
@@ -161,8 +160,8 @@ def respond(charge: Charge, response: np.ndarray, offset: np.ndarray, spread_tic
                     continue
                 width = min(max(int((tick - offset[plane]) / spread_ticks), 0), widths - 1)
                 shape = response[plane, width]
-                start = max(tick - taps // 2, 0)
-                for at in range(start, min(tick + taps - taps // 2, ticks)):
-                    target[at] += electrons * shape[at - tick + taps // 2]
-            signal.first[plane, wire] = max(first - taps // 2, 0)
-            signal.last[plane, wire] = min(last + taps - taps // 2, ticks) - 1
+                begin = tick - lead
+                for tap in range(max(-begin, 0), min(taps, ticks - begin)):
+                    target[begin + tap] += electrons * shape[tap]
+            signal.first[plane, wire] = max(first - lead, 0)
+            signal.last[plane, wire] = min(last - lead + taps, ticks) - 1

@@ -40,19 +40,26 @@ def shaper(time: ArrayLike, peaking: float) -> Floats:
     return np.asarray(t**3 * np.exp(3 * (1 - t)))
 
 
-def pulses(peaking: float, transit: float, widths: Floats, gain: float, tick: float) -> np.ndarray:
-    """(planes, widths, taps) float32: counts per electron on the induction and the collection plane, by tick from half
-    the taps before its arrival.
+class Pulse(NamedTuple):
+    """`shape` (planes, widths, taps) float32: counts per electron by tick, `lead` ticks of which come before it
+    arrives."""
+
+    shape: np.ndarray
+    lead: int
+
+
+def pulses(peaking: float, transit: float, widths: Floats, gain: float, tick: float) -> Pulse:
+    """Pulses of the induction and the collection plane, for every one of `widths` (ticks), the spread of arrival times.
 
     A drifting electron induces a current while it comes and the opposite while it leaves, each for the `transit` time
-    of the gap beside the plane: the induction plane sees both, the collection plane the first. Both are shaped;
-    `widths` (ticks) is the spread of arrival times. `gain` is the height, in counts, of the pulse of an electron that
-    arrives at once. Times in us.
+    of the gap beside the plane: the induction plane sees both, the collection plane the first. Both are shaped. `gain`
+    is the height, in counts, of the pulse of an electron whose current flows at once. Times in us.
     """
-    half = math.ceil((transit + 4 * peaking) / tick + 4 * float(np.max(widths)))
+    lead = math.ceil(4 * float(np.max(widths))) + 1
+    after = lead + math.ceil((2 * transit + 4 * peaking) / tick)
     fine = tick / FINE
-    time = (np.arange(-half * FINE, (half + 1) * FINE) + 0.5) * fine
-    # currents, of unit charge each, averaged over time by the difference of the integral of the shaper
+    time = (np.arange(-lead * FINE, after * FINE) + 0.5) * fine
+    # currents, of unit charge each, are differences of the integral of the shaper
     integral = np.cumsum(shaper(time, peaking)) * fine
     delay = round(transit / fine)
 
@@ -60,12 +67,12 @@ def pulses(peaking: float, transit: float, widths: Floats, gain: float, tick: fl
         return np.concatenate([np.zeros(by), values[: len(values) - by]])
 
     arriving = (integral - later(integral, delay)) / transit
-    leaving = (later(integral, delay) - later(integral, 2 * delay)) / transit
+    leaving = later(arriving, delay)
     shapes = []
     for pulse in (arriving - leaving, arriving):
         smeared = [gaussian_filter1d(pulse, max(w * FINE, 1e-3), mode="constant") for w in widths]
         shapes.append([s.reshape(-1, FINE).mean(axis=1) * gain for s in smeared])
-    return np.asarray(shapes, np.float32)
+    return Pulse(np.asarray(shapes, np.float32), lead)
 
 
 @compiled

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 from pydantic import model_validator
 
 from pidcam.detectors.lariat import SPECIES
+from pidcam.errors import InputError
 from pidcam.events import Cells, Dense, EventBatch, Images, Points
 from pidcam.simulation import liquid_argon
 from pidcam.simulation.argon_chamber import Chamber
-from pidcam.simulation.decays import mass_of, short_lived
+from pidcam.simulation.decays import NEUTRINOS, Product, mass_of, short_lived
 from pidcam.simulation.electron_tables import FREE, electron_table
 from pidcam.simulation.electron_transport import Volume
 from pidcam.simulation.heavy_tracks import heavy_table
@@ -20,6 +21,7 @@ from pidcam.simulation.ionisation import Floats
 from pidcam.simulation.kinematics import moving
 from pidcam.simulation.matter import LIQUID_ARGON
 from pidcam.simulation.matter_transport import Switches, Tables
+from pidcam.simulation.neutrinos import CHARGED, NEUTRAL, interact, tau_threshold
 from pidcam.simulation.photon_transport import photon_table
 from pidcam.simulation.photons import ARGON
 from pidcam.simulation.wire_planes import Drift, Wires
@@ -47,6 +49,9 @@ own (0.6 mm); mm of a step; MeV from which bremsstrahlung is made one by one."""
 HIGHEST = 2e4
 """MeV, of the tables."""
 
+SLOWEST_NEUTRINO = 300.0
+"""MeV: below it the model of its interactions fails."""
+
 DEPOSIT = 3.0
 """mm, the voxels of the true deposits."""
 
@@ -59,6 +64,8 @@ class Lariat(Parameters):
     """
 
     energy: PositiveInterval = quantity((50.0, 500.0), "kinetic energy of particles", "MeV")
+    neutrino_energy: PositiveInterval = quantity((500.0, 8000.0), "energy of neutrinos", "MeV")
+    current: Literal["both", "charged", "neutral"] = quantity("both", "of neutrino interactions, both as they come")
     x: Interval = quantity((10.0, 37.0), "where particles enter: distance from the wires", "cm")
     y: Interval = quantity((-10.0, 10.0), "where particles enter: height above the middle", "cm")
     z: Interval = quantity((0.0, 0.0), "where particles enter: depth behind the front face", "cm")
@@ -102,8 +109,11 @@ class Lariat(Parameters):
                 )
         if not self.angle[0] >= 0 or self.angle[1] > 180:
             raise ValueError(f"an angle lies between 0 and 180 degrees, not {list(self.angle)}")
-        if self.energy[1] > HIGHEST:
-            raise ValueError(f"energies end at {HIGHEST:g} MeV, before {self.energy[1]:g}")
+        highest = max(self.energy[1], self.neutrino_energy[1])
+        if highest > HIGHEST:
+            raise ValueError(f"energies end at {HIGHEST:g} MeV, before {highest:g}")
+        if self.neutrino_energy[0] < SLOWEST_NEUTRINO:
+            raise ValueError(f"neutrinos begin at {SLOWEST_NEUTRINO:g} MeV, not at {self.neutrino_energy[0]:g}")
         drift = self.width * 10 / liquid_argon.drift_velocity(self.field, self.temperature) / self.tick
         if self.start + drift > TICKS:
             raise ValueError(
@@ -160,8 +170,10 @@ def _drift(p: Lariat, rho: float, velocity: float, across: float, offset: Floats
     loss = np.geomspace(0.05, 100, 200)  # MeV/mm
     energy = np.geomspace(1e-3, 1.0, 200)
     law = {"box": liquid_argon.box, "birks": liquid_argon.birks}.get(p.recombination)
-    # of an electron that stops: its energy over its range, Katz and Penfold's of some 0.1 MeV
-    stops = energy / (0.412 * energy ** (1.265 - 0.0954 * np.log(energy)) / rho)  # MeV/cm
+    # an electron that stops: its energy over its range (Katz and Penfold); slower ones as of 0.1 MeV, where the laws,
+    # which are of tracks, end
+    slow = np.maximum(energy, STOPS)
+    stops = slow / (0.412 * slow ** (1.265 - 0.0954 * np.log(slow)) / rho)  # MeV/cm
     escape = [np.ones(200) if law is None else law(x, p.field, rho) for x in (10 * loss, stops)]
     step = float(np.log(loss[1] / loss[0]))
     points = float(np.log(energy[1] / energy[0]))
@@ -172,38 +184,66 @@ def _drift(p: Lariat, rho: float, velocity: float, across: float, offset: Floats
     )  # fmt: skip
 
 
+TRUTH = ("energy", "px", "py", "pz", "track_length", "lepton_momentum", "neutrino_energy", "mode")
+
+
+class Start(NamedTuple):
+    """What an event begins with: `products` that leave the point `at` (mm), and the truth about them."""
+
+    products: list[Product]
+    at: tuple[float, float, float]
+    truth: dict[str, float]
+
+
 def events(parameters: Lariat, species: Species, n: int, rng: Generator) -> EventBatch:
     """A block of events."""
+    if parameters.current == "charged" and 16 in species.pdg and parameters.neutrino_energy[0] < tau_threshold():
+        what = f"tau neutrinos of {parameters.neutrino_energy[0]:g} MeV have no charged current"
+        raise InputError(what, fix=f"give neutrino_energy above {tau_threshold():.0f} MeV")
     argon = chamber(parameters)
-    truth = {name: np.full(n, np.nan) for name in ("energy", "px", "py", "pz", "track_length")}
+    loud = rng.spawn(1)[0]  # of noise alone: with other noise, or none, the events are the same
+    truth = {name: np.full(n, np.nan) for name in TRUTH}
     dense: list[np.ndarray] = []
     cells: list[tuple[np.ndarray, np.ndarray]] = []
     deposits: list[tuple[np.ndarray, np.ndarray]] = []
     for event in range(n):
         pdg = int(species.draw_pdg(1, rng)[0])
-        at, direction = _enters(parameters, rng)
-        kinetic = float(draw(parameters.energy, 1, rng)[0])
-        p = moving(mass_of(pdg), kinetic, direction)
-        primary = argon.expose(rng, short_lived(rng, [(pdg, p)]), at)
-        for name, value in zip(("energy", "px", "py", "pz"), p, strict=True):
-            truth[name][event] = value / 1e3
-        truth["track_length"][event] = primary.length / 10
+        start = _neutrino(parameters, pdg, rng) if abs(pdg) in NEUTRINOS else _particle(parameters, pdg, rng)
+        primary = argon.expose(rng, start.products, start.at)
+        for name, value in start.truth.items():
+            truth[name][event] = value
+        if abs(start.products[0][0]) in (11, 13) or abs(pdg) not in (22, 111, *NEUTRINOS):
+            truth["track_length"][event] = primary.length / 10
         deposits.append(argon.deposits())
         if parameters.suppression:
-            cells.append(argon.hits(rng))
+            cells.append(argon.hits(loud))
         else:
-            dense.append(argon.samples(rng))
+            dense.append(argon.samples(loud))
     planes: Images = _ragged(Cells, cells) if parameters.suppression else Dense(np.stack(dense))
     images = {"planes": planes, "trajectory": _ragged(Points, deposits)}
     return make_events("lariat", species, images, targets=truth)
 
 
-def _enters(p: Lariat, rng: Generator) -> tuple[tuple[float, float, float], Floats]:
-    """Where a particle enters the argon (mm), and its direction."""
+def _particle(p: Lariat, pdg: int, rng: Generator) -> Start:
+    """Through the front face, along the beam."""
     x, y, z = (10 * float(draw(interval, 1, rng)[0]) for interval in (p.x, p.y, p.z))
     theta, phi = np.radians(float(draw(p.angle, 1, rng)[0])), 2 * np.pi * rng.random()
     direction = np.array([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta)])
-    return (x, y, z), direction
+    momentum = moving(mass_of(pdg), float(draw(p.energy, 1, rng)[0]), direction)
+    return Start(short_lived(rng, [(pdg, momentum)]), (x, y, z), _four_momentum(momentum))
+
+
+def _neutrino(p: Lariat, pdg: int, rng: Generator) -> Start:
+    """Anywhere in the argon, along the beam."""
+    energy = float(draw(p.neutrino_energy, 1, rng)[0])
+    made = interact(rng, pdg, energy, {"charged": CHARGED, "neutral": NEUTRAL}.get(p.current))
+    x, y, z = (10 * size * (rng.random() - middle) for size, middle in ((p.width, 0), (p.height, 0.5), (p.length, 0)))
+    truth = {"lepton_momentum": made.lepton / 1e3, "neutrino_energy": energy / 1e3, "mode": float(made.current)}
+    return Start(made.products, (x, y, z), truth | _four_momentum(np.array([energy, 0.0, 0.0, energy])))
+
+
+def _four_momentum(p: Floats) -> dict[str, float]:
+    return {name: float(value) / 1e3 for name, value in zip(TRUTH[:4], p, strict=True)}
 
 
 def _ragged(kind: type[Cells] | type[Points], parts: list[tuple[np.ndarray, np.ndarray]]) -> Cells | Points:
@@ -219,9 +259,7 @@ simulators.add(
     Simulator(
         detector="lariat",
         parameters=Lariat,
-        species=tuple(
-            Species(name, name, pdg, file) for file, (name, pdg) in SPECIES.items() if abs(pdg[0]) not in (12, 14, 16)
-        ),
+        species=tuple(Species(name, name, pdg, file) for file, (name, pdg) in SPECIES.items()),
         events=events,
         file_name=lambda parameters, species, n, number: f"{species.file}_{number + 1}.2d.h5",
         file_events=1000,
