@@ -100,7 +100,7 @@ def test_trees_take_all_events_at_once(egamma_files: list[Path], tmp_path: Path)
 
 
 def test_what_needs_the_finished_store_is_refused(egamma_files: list[Path], tmp_path: Path) -> None:
-    for assignment in ("training.limit=10", "training.class_weights=balanced"):
+    for assignment in ("training.limit=10", "training.balance=equal", "training.class_weights=balanced"):
         with pytest.raises(ConfigError, match=assignment.partition("=")[0]):
             started(egamma_files, tmp_path, set=[assignment])
     assert not (tmp_path / "run").exists()

@@ -45,6 +45,7 @@ def test_every_option_of_the_recipe_trains_and_resumes(egamma_store, tmp_path):
         "mixup": 0.2, "class_weights": "balanced", "event_weights": False, "accumulate": 3, "clip": 1.0, "keep": 2,
         "monitor": "efficiency@0.1", "optimiser": {"name": "sgd", "lr": 0.01}, "checkpoint_seconds": 1e-6, "ema": 0.9,
         "schedule": {"name": "constant", "warmup": 0.5},
+        "balance": {"electron": 0.75, "photon": 0.25}, "window": 100_000, "resident": "mapped",
     }  # fmt: skip
     config = {**TINY, "task": {"name": "classify", "label_smoothing": 0.1}, "training": {**TINY["training"], **options}}
     run = train(egamma_store.path, tmp_path / "run", config=config)
@@ -54,6 +55,10 @@ def test_every_option_of_the_recipe_trains_and_resumes(egamma_store, tmp_path):
     kept = {path.stem for path in (run.path / "checkpoints").iterdir()}
     assert kept == {"last", "best", "epoch-0001", "epoch-0002"}
     assert resume(run.path).about == run.about
+    loader = run.loader(run.store(), "train", training=True)
+    labels = np.concatenate([batch.label.numpy() for batch in loader])
+    assert [(labels == k).sum() for k in range(2)] == [240, 80]
+    assert loader.keep == "mapped"
 
 
 def test_half_precision_scales_its_gradients(egamma_store, tmp_path):

@@ -22,7 +22,7 @@ from pidcam.schema import ClassSelection
 from pidcam.store.assemble import Assembler, in_memory
 from pidcam.store.assemble import batch_from_events as batch_from_events
 from pidcam.store.device import DeviceEvents
-from pidcam.store.memory import Keep, place_to_keep
+from pidcam.store.memory import WINDOW, Keep, place_to_keep
 from pidcam.store.order import Balance, Balanced, Order, Shuffled, Stored, fractions_of
 from pidcam.store.scatter import densified
 from pidcam.store.shuffle import key_bits
@@ -36,8 +36,6 @@ STRIDE = 16
 """Batches whose scalars are picked in one go."""
 STRIDE_BYTES = 16 << 20
 """Dense bytes that a thread makes in one go: passing small batches one by one would cost more than making them."""
-WINDOW = 256 << 20
-"""Bytes of the store that are shuffled among each other, if it holds more."""
 
 
 class Loader:

@@ -13,6 +13,9 @@ import torch
 
 Keep = Literal["auto", "mapped", "ram", "device"]
 
+WINDOW = 256 << 20
+"""Bytes of a store that are shuffled among each other, if it holds more."""
+
 _CGROUP = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
 from pidcam.schema import Spec
-from pidcam.store.memory import Keep
+from pidcam.store.memory import WINDOW, Keep
 
 RISING = ("auc", "accuracy", "efficiency")
 """Metrics that are better when they are larger; all others are better when they are smaller."""
@@ -70,11 +70,14 @@ class TrainingOptions(Spec):
     out_of_memory: `split` doubles `accumulate` when memory runs out, `stop` says what would fit. ema: decay of the
     running average of weights that is validated and kept. clip: largest gradient norm. mixup: alpha of the beta
     distribution from which two events' shares in a mixed one are drawn (Zhang et al., arXiv:1710.09412).
-    class_weights: `balanced` lets every class weigh the same, `{name: weight}` as told; event_weights: whether the
+    class_weights: `balanced` lets every class weigh the same, `{name: weight}` as told; balance: fractions of the classes
+    among the events of an epoch, `{name: fraction}` or `equal`, in which those of a rare class come several times;
+    event_weights: whether the
     weights of the store count in the loss. freeze: names of parts that do not learn (as in `model` of a run to start
     from). precision: `auto` times fp32 against bfloat16 on this machine and takes bfloat16 where it is clearly faster;
     what was taken is recorded. compile: let torch.compile translate the model. resident: where the training events stay
-    while they are used: `mapped` files, `ram`, the `device`, or what has room. keep: how many best checkpoints stay.
+    while they are used: `mapped` files, `ram`, the `device`, or what has room. window: bytes of the store that are
+    shuffled among each other, if it holds more. keep: how many best checkpoints stay.
     checkpoint_seconds: time between checkpoints inside an epoch. threads: CPU threads (default: the cores available).
     loggers: where the history goes besides the run directory.
     """
@@ -92,11 +95,13 @@ class TrainingOptions(Spec):
     clip: PositiveFloat | None = None
     mixup: float = Field(0.0, ge=0)
     class_weights: Literal["balanced"] | dict[str, PositiveFloat] | None = None
+    balance: Literal["equal"] | dict[str, Annotated[float, Field(ge=0, le=1)]] | None = None
     event_weights: bool = True
     freeze: tuple[str, ...] = ()
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
     compile: bool = False
     resident: Keep = "auto"
+    window: PositiveInt = WINDOW
     keep: PositiveInt = 1
     checkpoint_seconds: PositiveFloat = 300.0
     threads: PositiveInt | None = None

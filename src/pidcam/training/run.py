@@ -20,7 +20,6 @@ from pidcam.predictions import Predictions
 from pidcam.runs import RunDirectory
 from pidcam.schema import EventSchema
 from pidcam.store.loader import Loader, batch_from_events
-from pidcam.store.memory import Keep
 from pidcam.store.store import HasManifest, Store
 from pidcam.tasks.base import Task
 from pidcam.training.calibration import calibrate, read_temperature
@@ -128,8 +127,10 @@ class Run:
     ) -> Loader:
         """Batches of one split as the model wants them; shuffled and augmented only for training; shared by `ranks`."""
         how = self.how_loaded(store, training=training, ranks=ranks)
-        keep: Keep = self.config.training.resident if training else "auto"
-        return Loader(store, split, shuffle=training, limit=limit, keep=keep, **how)
+        options = self.config.training
+        if training:
+            how |= {"shuffle": True, "keep": options.resident, "window": options.window, "balance": options.balance}
+        return Loader(store, split, limit=limit, **how)
 
     def how_loaded(self, store: HasManifest, *, training: bool, ranks: Ranks | None = None) -> dict[str, Any]:
         """Options of a loader that do not depend on where the events are."""

@@ -162,7 +162,8 @@ def _absolute(asked: FromRaw) -> FromRaw:
 def _refuse(given: dict[str, Any]) -> None:
     """What needs all events before the first batch."""
     training = given.get("training", {})
-    unknown = {"limit": training.get("limit"), "class_weights": training.get("class_weights") == "balanced"}
+    unknown = {"limit": training.get("limit"), "balance": training.get("balance")}
+    unknown["class_weights"] = training.get("class_weights") == "balanced"
     for key, value in unknown.items():
         if value:
             raise ConfigError("needs the finished store", where=f"training.{key}", fix="call first: pidcam prepare")
