@@ -70,10 +70,9 @@ class TrainingOptions(Spec):
     out_of_memory: `split` doubles `accumulate` when memory runs out, `stop` says what would fit. ema: decay of the
     running average of weights that is validated and kept. clip: largest gradient norm. mixup: alpha of the beta
     distribution from which two events' shares in a mixed one are drawn (Zhang et al., arXiv:1710.09412).
-    class_weights: `balanced` lets every class weigh the same, `{name: weight}` as told; balance: fractions of the classes
-    among the events of an epoch, `{name: fraction}` or `equal`, in which those of a rare class come several times;
-    event_weights: whether the
-    weights of the store count in the loss. freeze: names of parts that do not learn (as in `model` of a run to start
+    class_weights: `balanced` lets every class weigh the same, `{name: weight}` as told; balance: the fraction of each
+    class in an epoch, `{name: fraction}` or `equal`; rare events come several times. event_weights: whether the weights
+    of the store count in the loss. freeze: names of parts that do not learn (as in `model` of a run to start
     from). precision: `auto` times fp32 against bfloat16 on this machine and takes bfloat16 where it is clearly faster;
     what was taken is recorded. compile: let torch.compile translate the model. resident: where the training events stay
     while they are used: `mapped` files, `ram`, the `device`, or what has room. window: bytes of the store that are
