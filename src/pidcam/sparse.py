@@ -10,6 +10,8 @@ from pidcam.compiled import compiled
 
 BLOCK = 32
 """Numbers that are looked at together: most blocks of a detector image hold nothing."""
+TOGETHER = 4 << 20
+"""Bytes of dense images that are searched before their hits are put away."""
 VALUE = np.uint32(0x7FFFFFFF)
 
 
@@ -21,12 +23,17 @@ def nonzero_cells(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     lying = np.ascontiguousarray(np.moveaxis(values, 1, 2) if last else values, np.float32)
     words = lying.reshape(n, channels * cells).view(np.uint32)
     search = _channels_last if last else _channels_first
-    offsets = np.zeros(n + 1, np.int64)
-    search(words, channels, offsets, np.empty(0, np.uint32), np.empty((0, 0), np.uint32), False)
-    np.cumsum(offsets, out=offsets)
-    cell, value = np.empty(offsets[-1], np.uint32), np.empty((offsets[-1], channels), np.uint32)
-    search(words, channels, offsets, cell, value, True)
-    return offsets, cell.astype(np.uint16) if cells <= 1 << 16 else cell, value.view(np.float32)
+    step = min(max(1, TOGETHER // max(1, 4 * channels * cells)), max(n, 1))
+    cell, value = np.empty(step * cells, np.uint32), np.empty((step * cells, channels), np.uint32)
+    offsets, kind = np.zeros(n + 1, np.int64), np.uint16 if cells <= 1 << 16 else np.uint32
+    places, found = [np.empty(0, kind)], [np.empty((0, channels), np.float32)]
+    for first in range(0, n, step):
+        edges = offsets[first : first + step + 1]
+        search(words[first : first + step], channels, edges, cell, value)
+        hits = int(edges[-1] - edges[0])
+        places.append(cell[:hits].astype(kind))
+        found.append(value[:hits].view(np.float32).copy())
+    return offsets, np.concatenate(places), np.concatenate(found)
 
 
 def sums(value: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -58,15 +65,14 @@ def copy_runs(source: np.ndarray, start: np.ndarray, offsets: np.ndarray, out: n
     _copy(source, np.ascontiguousarray(start, np.int64), np.diff(offsets), out, np.ascontiguousarray(begin, np.int64))
 
 
-# A word is the bits of a float, which is zero, of either sign, if all but the first are 0. Both count the hits of event
-# i into `offsets[i+1]`, or `fill` them in from `offsets[i]` on.
+# A word is the bits of a float, which is zero, of either sign, if all but the first are 0. Both put the hits into
+# `cells` and `values` from their beginning, and say in `offsets` where those of an event end, counted on from the first.
 
 
 @compiled
-def _channels_last(words, channels, offsets, cell_out, value_out, fill):  # type: ignore[no-untyped-def]
-    size = words.shape[1]
+def _channels_last(words, channels, offsets, cells, values):  # type: ignore[no-untyped-def]
+    size, hit = words.shape[1], 0
     for event in range(words.shape[0]):
-        hit = offsets[event] if fill else 0
         before = -1
         for first in range(0, size, BLOCK):
             seen = np.uint32(0)
@@ -83,42 +89,37 @@ def _channels_last(words, channels, offsets, cell_out, value_out, fill):  # type
                     if cell == before:
                         continue
                     before = cell
-                    if fill:
-                        cell_out[hit] = cell
-                        for channel in range(channels):
-                            value_out[hit, channel] = words[event, cell * channels + channel]
+                    cells[hit] = cell
+                    for channel in range(channels):
+                        values[hit, channel] = words[event, cell * channels + channel]
                     hit += 1
-        if not fill:
-            offsets[event + 1] = hit
+        offsets[event + 1] = offsets[0] + hit
 
 
 @compiled
-def _channels_first(words, channels, offsets, cell_out, value_out, fill):  # type: ignore[no-untyped-def]
-    cells = words.shape[1] // channels
+def _channels_first(words, channels, offsets, cells, values):  # type: ignore[no-untyped-def]
+    size, hit = words.shape[1] // channels, 0
     for event in range(words.shape[0]):
-        hit = offsets[event] if fill else 0
-        for first in range(0, cells, BLOCK):
+        for first in range(0, size, BLOCK):
             seen = np.uint32(0)
-            if first + BLOCK <= cells:
+            if first + BLOCK <= size:
                 for channel in range(channels):
                     for k in range(BLOCK):
-                        seen |= words[event, channel * cells + first + k]
+                        seen |= words[event, channel * size + first + k]
             else:
                 seen = VALUE
             if not seen & VALUE:
                 continue
-            for cell in range(first, min(first + BLOCK, cells)):
+            for cell in range(first, min(first + BLOCK, size)):
                 found = np.uint32(0)
                 for channel in range(channels):
-                    found |= words[event, channel * cells + cell]
+                    found |= words[event, channel * size + cell]
                 if found & VALUE:
-                    if fill:
-                        cell_out[hit] = cell
-                        for channel in range(channels):
-                            value_out[hit, channel] = words[event, channel * cells + cell]
+                    cells[hit] = cell
+                    for channel in range(channels):
+                        values[hit, channel] = words[event, channel * size + cell]
                     hit += 1
-        if not fill:
-            offsets[event + 1] = hit
+        offsets[event + 1] = offsets[0] + hit
 
 
 @compiled

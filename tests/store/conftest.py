@@ -126,6 +126,7 @@ class ToyReader:
     def __init__(self, path: Path):
         self.path = path
         self._events, self.step = load(path)
+        self.block = 3
 
     def __len__(self) -> int:
         return len(self._events)

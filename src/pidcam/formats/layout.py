@@ -166,11 +166,13 @@ class Layout(Spec):
 class Reader(Protocol):
     """Rows of one raw file as event batches. Opened in the process that reads (never across a fork); a context manager.
 
-    `step` is the number of rows that is cheap to read at once: whole chunks of the file.
+    `step` is the number of rows that is cheap to read at once: whole chunks of the file; `block` the number that stays
+    in the caches of the processor while hits are looked for, where that is faster.
     """
 
     path: Path
     step: int
+    block: int
 
     def __len__(self) -> int: ...
 
@@ -256,7 +258,7 @@ class _Stepping:
     """A reader whose events are changed by steps."""
 
     def __init__(self, reader: Reader, built: list[tuple[str, Step]], schema: EventSchema):
-        self.path, self.step = reader.path, reader.step
+        self.path, self.step, self.block = reader.path, reader.step, reader.block
         self._reader, self._steps, self._schema = reader, built, schema
 
     def __len__(self) -> int:

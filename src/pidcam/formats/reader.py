@@ -23,6 +23,9 @@ from pidcam.schema import EventSchema, Image
 READ_BYTES = 64 << 20
 """Bytes in memory that are cheap to hold at once."""
 
+BLOCK_BYTES = 4 << 20
+"""Bytes of dense images that stay in the caches of a processor."""
+
 AROUND = 256
 """Bytes that an event takes beside what is read of it: label, weight, row, and what becomes of it."""
 
@@ -50,7 +53,9 @@ class EventReader:
             if layout.weight is not None and (truth or choose(raw, layout.weight) is not None):
                 self._columns["weight", ""] = matcher.scalar(layout.weight, "the weight")[0]
             self._rows = find_rows(raw, layout, matcher, self._keys_of_events(), list(self._hits.values()))
-            self.step = self._choose_step()
+            self.step = self._choose_step(READ_BYTES)
+            # hits may come from anywhere in a file: reading few at a time is not cheap
+            self.block = self.step if self._hits else self._choose_step(BLOCK_BYTES)
         finally:
             raw.close()
 
@@ -84,12 +89,12 @@ class EventReader:
     def _keys_of_events(self) -> list[str]:
         return [*self._dense.values(), *self._columns.values()]
 
-    def _choose_step(self) -> int:
+    def _choose_step(self, size: int) -> int:
         dense = sum(4 * math.prod(image.dense_shape) for image, _ in self._sources.images)
         hits = sum(8 * len(keys.all) for keys in self._hits.values()) * self._rows.hits_per_event
         event = int(dense + hits) + 8 * len(self._columns) + AROUND
         chunk = 1 if self._rows.table else self._raw.chunk
-        return min(max(READ_BYTES // (chunk * event), 1) * chunk, len(self._rows))
+        return min(max(size // (chunk * event), 1) * chunk, len(self._rows))
 
     def __len__(self) -> int:
         return len(self._rows)

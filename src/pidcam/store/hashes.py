@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import xxhash
 
 from pidcam.events import Dense, EventBatch, Images
 from pidcam.sparse import as_bytes, copy_runs
+from pidcam.store.shuffle import mixed
 
 Part = tuple[np.ndarray, np.ndarray]
 """Bytes of all events end to end, and (n+1,) where each event begins."""
@@ -19,30 +22,26 @@ def hashes(events: EventBatch) -> tuple[np.ndarray, np.ndarray]:
     """
     n = len(events)
     parts = [part for images in events.images.values() for part in _parts_of(images)]
-    parts.append(_rows_of(events.features, n))
-    truth = _rows_of(events.targets, n)
-    data, edges, inner = _interleaved([*parts, truth], n)
-    content = np.empty((n, 2), np.uint64)
-    view, begin, middle, end = data.data, edges[:-1].tolist(), inner.tolist(), edges[1:].tolist()
-    digests = b"".join([xxhash.xxh3_128_digest(view[a:b]) for a, b in zip(begin, middle, strict=True)])
-    content[:] = np.frombuffer(digests, np.uint64).reshape(n, 2)
-    if events.targets:
-        digests = b"".join([xxhash.xxh3_128_digest(view[a:b]) for a, b in zip(begin, end, strict=True)])
-    identity = np.frombuffer(digests, ">u8").reshape(n, 2)[:, 1].astype(np.uint64)
+    data, edges = _interleaved([*parts, _rows_of(events.features, n)], n)
+    view, at = data.data, edges.tolist()
+    digests = b"".join([xxhash.xxh3_128_digest(view[a:b]) for a, b in pairwise(at)])
+    content = np.frombuffer(digests, np.uint64).reshape(n, 2).copy()
+    identity = mixed(content[:, 0]) ^ content[:, 1]
+    for target in events.targets.values():
+        identity = mixed(identity ^ np.ascontiguousarray(target, np.float64).view(np.uint64))
     return content, identity
 
 
-def _interleaved(parts: list[Part], n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All parts of event after event, (n+1,) where each event begins, and (n,) where its last part does."""
+def _interleaved(parts: list[Part], n: int) -> tuple[np.ndarray, np.ndarray]:
+    """All parts of event after event, and (n+1,) where each event begins."""
     sizes = [np.diff(edges) for _, edges in parts]
     edges = np.concatenate([[0], np.cumsum(np.sum(sizes, axis=0))]).astype(np.int64)
     data = np.empty(edges[-1], np.uint8)
     at = edges[:-1].copy()
     for (source, begin), size in zip(parts, sizes, strict=True):
-        last = at.copy()
         copy_runs(source, begin[:-1], begin, data, at)
         at += size
-    return data, edges, last
+    return data, edges
 
 
 def _parts_of(images: Images) -> list[Part]:

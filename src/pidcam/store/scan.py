@@ -113,11 +113,7 @@ def scan(piece: Piece) -> Scan:
     rows = np.array([piece.file, piece.start, piece.stop])
     if (kept := _load(out.with_suffix(".npz"))) is not None and np.array_equal(kept.rows, rows):
         return kept
-    with open_reader(piece.source, piece.layout, piece.schema) as reader:
-        raw = reader.read(piece.start, piece.stop)
-    raw = replace(
-        raw, images={i.name: _early(raw.images[i.name], i, piece.storage[i.name]) for i in piece.schema.images}
-    )
+    raw = _read(piece)
     label, weight = raw.label.astype(np.int16), raw.weight.astype(np.float32)
     state = np.full(len(raw), State.bad, np.int8)
     events, kept_rows = _selected(raw, piece, state)
@@ -139,6 +135,24 @@ def scan(piece: Piece) -> Scan:
     found = Scan(rows, label, state, weight, content, identity, lost, shard.bytes, columns)
     _save(out.with_suffix(".npz"), found)
     return found
+
+
+def _read(piece: Piece) -> EventBatch:
+    """The raw events of a piece; of images that are kept as hits nothing else stays in memory."""
+    images = piece.schema.images
+    with open_reader(piece.source, piece.layout, piece.schema) as reader:
+        hits = all(_becomes_hits(i, piece.storage[i.name]) for i in images)
+        step = max(reader.block, 1) if hits else piece.rows
+        parts = []
+        for first in range(piece.start, piece.stop, step):
+            raw = reader.read(first, min(first + step, piece.stop))
+            early = {
+                i.name: as_stored(raw.images[i.name], i, "cells")
+                for i in images
+                if _becomes_hits(i, piece.storage[i.name])
+            }
+            parts.append(replace(raw, images={**raw.images, **early}))
+    return parts[0] if len(parts) == 1 else EventBatch.concat(parts)
 
 
 def _selected(raw: EventBatch, piece: Piece, state: np.ndarray) -> tuple[EventBatch, np.ndarray]:
@@ -172,10 +186,9 @@ def _load(path: Path) -> Scan | None:
     return Scan(**{**arrays, "bytes": int(arrays["bytes"]), "columns": columns})
 
 
-def _early(images: Images, image: Image, storage: str) -> Images:
-    """As hits at once, of which there are few to check, unless a cell without one may be wrong."""
-    may_be_zero = all(c.range is None or c.range[0] <= 0 <= c.range[1] for c in image.channels)
-    return as_stored(images, image, storage) if storage == "cells" and may_be_zero else images
+def _becomes_hits(image: Image, storage: str) -> bool:
+    """Whether it may be made hits at once, of which there are few to check: unless a cell without one may be wrong."""
+    return storage == "cells" and all(c.range is None or c.range[0] <= 0 <= c.range[1] for c in image.channels)
 
 
 def as_stored(images: Images, image: Image, storage: str) -> Images:
