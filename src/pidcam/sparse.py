@@ -66,7 +66,7 @@ def copy_runs(source: np.ndarray, start: np.ndarray, offsets: np.ndarray, out: n
 
 
 # A word is the bits of a float, which is zero, of either sign, if all but the first are 0. Both put the hits into
-# `cells` and `values` from their beginning, and say in `offsets` where those of an event end, counted on from the first.
+# `cells` and `values` from their beginning, and say in `offsets` where those of an event end, counted on from [0].
 
 
 @compiled
