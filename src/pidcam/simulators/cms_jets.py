@@ -56,6 +56,7 @@ class CmsJets(Parameters):
     jet_pt: float = quantity(70.0, "least transverse momentum of a jet", "GeV", ge=20)
     eta: float = quantity(1.8, "largest |eta| of a jet", gt=0, le=2.0)
     radius: float = quantity(0.5, "radius of the jets", ge=0.1, le=1.0)
+    confusion: float = quantity(0.07, "resolution of pt and m0 from deposits ascribed to wrong particles", ge=0, le=0.5)
     pile_up: float = quantity(
         20.0, "other collisions in the same crossing, mean of a Poisson distribution", ge=0, le=200
     )
@@ -134,8 +135,11 @@ def collisions(parameters: CmsJets, species: Species, n: int, pool: Seen | None,
     seen = see(left, parameters.detector, rng)
     overlay = draw_overlay(parameters.pile_up, len(left.offsets) - 1, pool, rng)
     flow = seen.particles if pool is None else overlaid(seen.particles, pool, overlay)
-    jets = find_jets(flow.offsets, flow.px, flow.py, flow.pz, flow.energy, parameters.radius, parameters.jet_pt)
-    jets = jets.take((jets.rank < 2) & (np.abs(jets.eta) < parameters.eta))
+    lowest = parameters.jet_pt * (1 - 2 * parameters.confusion)
+    jets = find_jets(flow.offsets, flow.px, flow.py, flow.pz, flow.energy, parameters.radius, max(lowest, 5.0))
+    wrong = np.maximum(1 + parameters.confusion * rng.standard_normal(len(jets.pt)), 0.1)
+    jets = jets._replace(pt=jets.pt * wrong, mass=jets.mass * wrong)
+    jets = jets.take((jets.rank < 2) & (np.abs(jets.eta) < parameters.eta) & (jets.pt > parameters.jet_pt))
     parton = match(jets, hard.offsets, hard.eta, hard.phi, MATCHED)
     wanted = (parton >= 0) & np.isin(hard.pdg[parton], species.pdg)
     jets, parton = jets.take(wanted), parton[wanted]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pidcam.simulation.generator import Particles
 from pidcam.simulation.jet_images import ECAL, HCAL, TRACKS, Hits, Profiles
 from pidcam.simulation.solenoid import Barrel, bent, impact
-from pidcam.simulation.two_calorimeters import Pair, hadrons, pion_response, smeared
+from pidcam.simulation.two_calorimeters import Pair, hadrons, smeared
 from pidcam.simulators.cms_ecal import ETA, THICKNESS
 
 Floats = NDArray[np.float64]
@@ -91,9 +91,7 @@ def see(particles: Particles, detector: Detector, rng: np.random.Generator) -> S
     ecal[muon], hcal[muon] = CALORIMETERS.mip[0], MUON
     ecal[~arrives], hcal[~arrives] = 0, 0
 
-    calibrated = (ecal + hcal) / pion_response(energy, (CALORIMETERS.first + CALORIMETERS.second) / 2)
-    visible = np.where(photon, ecal, calibrated)
-    flow = np.where(tracked, measured_pt * np.cosh(eta), visible)
+    flow = np.where(tracked, measured_pt * np.cosh(eta), ecal + hcal)
     enough = tracked | (flow > np.cosh(eta) * np.where(photon, PHOTON_FROM, HADRON_FROM))
     return Seen(
         _hits(p, tracked, measured_pt, at_eta, at_phi, ecal, hcal, detector, rng),
