@@ -200,6 +200,10 @@ def test_a_network_goes_all_the_road(store, tmp_path, monkeypatch):
     out = pidcam.predict(run, store.path, tmp_path / "scores.parquet").out
     scores = Predictions.load(out)
     assert set(scores.columns) == {"energy_predicted", "energy_sigma"}
+    with pytest.raises(
+        InputError, match=r"mlp: only classifications can be compared event by event; regressions stand"
+    ):
+        pidcam.compare([run.path, run.path / ".." / "mlp"])
     page = pidcam.report(run.path).read_text(encoding="utf-8")
     assert "box: energy of electron, photon" in page
     assert "resolution 0." in page

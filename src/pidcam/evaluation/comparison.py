@@ -56,6 +56,9 @@ def compare_runs(entries: Sequence[Entry]) -> Comparison:
     """
     if len(entries) < 2:
         raise InputError("a comparison needs two runs or more", fix="pidcam compare RUN RUN ...")
+    if not entries[0].task.signals:
+        fix = "regressions stand side by side in: pidcam report RUN RUN"
+        raise InputError("only classifications can be compared event by event", where=entries[0].name, fix=fix)
     gaps = Gaps()
     tests = [_test(entry) for entry in entries]
     task, base = entries[0].task, tests[0]  # one question for all: the reference says what is signal
