@@ -74,4 +74,13 @@ def toy() -> Detector:
             label=LabelSource(key="label", values=dict(enumerate(WIDTHS))),
         ),
         likelihood=log_likelihood,
+        recipes={
+            # the template is as large as two 3 x 3 convolutions see, and both of its axes may be mirrored; every
+            # further weight learns the noise of the counts (benchmarks/toy.py)
+            "resnet": {
+                "model": {"widths": [24], "dropout": 0.0},
+                "transforms": [{"name": "scale", "by": "rms"}, {"name": "flip", "axes": ["x", "y"]}],
+                "training": {"epochs": 10, "batch_size": 256, "ema": 0.998},
+            }
+        },
     )
