@@ -39,7 +39,8 @@ FEW = 1.0
 class Crystals(NamedTuple):
     """A wall of crystals of `size` (square) and `depth`, and what was adjusted to detailed simulation of such a wall.
 
-    Factors of Grindhammer and Peters' radii of `core` and `tail`, and what is added to the `share` of the core; `reach`
+    Factors of Grindhammer and Peters' radii of `core`, that at depth t growing as 1 + `growth` (t / T - 1), and `tail`,
+    and what is added to the `share` of the core; `reach`
     in Moliere radii beyond which the tail dies as exp(-(r / reach)^2), for f(r) falls too slowly for distances that
     low-energy photons do not reach; `inner` and `outer` spot energies within a crystal of the core and beyond; factor
     `stretch` of all distances along the bending direction, by curling low-energy electrons in a field; `fluctuation`
@@ -50,6 +51,7 @@ class Crystals(NamedTuple):
     size: float
     depth: float
     core: float
+    growth: float
     tail: float
     share: float
     reach: float
@@ -111,7 +113,7 @@ def electron_shower(
         core, tail, share = radial(energy, shower_age(age * peak, peak, alpha, a), medium)
         depth = (start + age * peak) * medium.x0
         x, y = at[0] + at[2] * depth - column * size, at[1] + at[3] * depth - row * size
-        radii = (wall.core * core * medium.moliere, wall.tail * tail * medium.moliere)
+        radii = (_core(wall, age) * core * medium.moliere, wall.tail * tail * medium.moliere)
         share = min(max(share + wall.share, 0.0), 1.0)
         _add_inner(mean, energy * (now - before) * share, x, y, radii[0], wall)
         _add_inner(mean, energy * (now - before) * (1 - share), x, y, radii[1], wall)
@@ -123,6 +125,11 @@ def electron_shower(
             k, n = row + i + half, column + j + half
             if 0 <= k < len(image) and 0 <= n < len(image):
                 image[k, n] += mean[i + OUTER, j + OUTER]
+
+
+@compiled
+def _core(wall: Crystals, age: float) -> float:
+    return wall.core * max(1 + wall.growth * (min(age, 4.0) - 1), 0.2)
 
 
 @compiled
@@ -200,7 +207,7 @@ def _draw_spots(
             continue
         core, tail, share = radial(energy, min(shower_age(t, peak, alpha, log_alpha), 4.0), medium)
         while True:
-            r = draw_radius(wall.core * core, wall.tail * tail, share, rng) * medium.moliere
+            r = draw_radius(_core(wall, t / peak) * core, wall.tail * tail, share, rng) * medium.moliere
             if rng.random() < math.exp(-(r * r) / (reach * reach)):
                 break
         angle = 2 * math.pi * rng.random()

@@ -53,7 +53,7 @@ IONISATION = 0.06
 CUT = 0.005
 """GeV below which particles are not followed through the tracker."""
 
-CORE, TAIL, SHARE, REACH = 1.03, 1.05, 0.0, 9.0
+CORE, GROWTH, TAIL, SHARE, REACH = 1.03, 0.0, 1.05, 0.0, 9.0
 INNER_SPOT, OUTER_SPOT = 0.010, 0.003
 STRETCH = 0.13
 """Distances along phi grow by this part at 3.8 T, and with the square of the field: electrons of some MeV curl."""
@@ -124,7 +124,7 @@ def true_energies(
         int(parameters.bremsstrahlung), int(parameters.conversions), int(parameters.scattering),
     )  # fmt: skip
     wall = Crystals(
-        LEAD_TUNGSTATE, parameters.crystal, parameters.depth, CORE, TAIL, SHARE, REACH, INNER_SPOT, OUTER_SPOT,
+        LEAD_TUNGSTATE, parameters.crystal, parameters.depth, CORE, GROWTH, TAIL, SHARE, REACH, INNER_SPOT, OUTER_SPOT,
         STRETCH, FLUCTUATION if parameters.fluctuations else 0.0,
     )  # fmt: skip
     _deposit(images, charge, pt, eta, thickness, tracker, wall, rng)
@@ -160,7 +160,7 @@ def _deposit(
         )  # fmt: skip
         strength = field / 3.8
         curled = Crystals(
-            wall.medium, wall.size, wall.depth, wall.core, wall.tail, wall.share, wall.reach, wall.inner, wall.outer,
+            wall.medium, wall.size, wall.depth, wall.core, wall.growth, wall.tail, wall.share, wall.reach, wall.inner, wall.outer,
             1 + wall.stretch * strength * strength, wall.fluctuation,
         )  # fmt: skip
         n = transport(charge[event], energy, here, rng, stack, arrived)
