@@ -31,33 +31,32 @@ def main() -> None:
 
 
 def study(options: argparse.Namespace, work: Path) -> dict[str, Any]:
-    results = [
-        pidcam.run(
-            options.recipe,
-            data=work / "data",
-            stores=work / "stores",
-            runs=work / f"seed-{seed}",
-            set=[f"training.seed={seed}"],
-        )
-        for seed in range(options.seeds)
-    ]
-    first = results[0]
-    models = {name: over_seeds(results, name) for name in first.metrics}
-    write(table(models, first))
-    kept = first.store.manifest.accounting.kept
-    return {"benchmark": "egamma", "events": kept, "reference": first.recipe.reference, "models": models}
+    folders = {"data": work / "data", "stores": work / "stores", "runs": work / "runs"}
+    result = pidcam.run(options.recipe, repeats=options.seeds, **folders)
+    models = {model.name: over_seeds(result, model.name) for model in result.recipe.models}
+    write(table(models, result))
+    kept = result.store.manifest.accounting.kept
+    return {"benchmark": "egamma", "events": kept, "reference": result.recipe.reference, "models": models}
 
 
-def over_seeds(results: list[RecipeResult], name: str) -> dict[str, Any]:
+def over_seeds(result: RecipeResult, model: str) -> dict[str, Any]:
     """What the runs of one model gave, seed by seed, and their mean."""
-    auc = [result.metrics[name]["test"]["auc"] for result in results]
-    pairs = [result.comparisons.get(name) for result in results]
+    seeds = [name.removeprefix(f"{model} ") for name in result.runs if name.startswith(f"{model} ")]
+    runs = [result.runs[f"{model} {seed}"] for seed in seeds]
+    tests = [result.metrics[f"{model} {seed}"]["test"] for seed in seeds]
+    auc = [test["auc"] for test in tests]
+    differences = []
+    for seed, run in zip(seeds, runs, strict=True):
+        if model != result.recipe.reference:
+            reference = result.runs[f"{result.recipe.reference} {seed}"]
+            paired = pidcam.compare([reference.path, run.path]).rows[1].paired
+            differences.append({"difference": paired.auc.difference, "error": paired.auc.error, "sigma": paired.auc.z})
     return {
         "auc": statistics.mean(auc),
         "spread_over_seeds": statistics.stdev(auc) if len(auc) > 1 else None,
-        "statistical_error": statistics.mean(r.metrics[name]["test"]["auc_error"] for r in results),
-        "fit_seconds": statistics.mean(r.as_json()["fit_seconds"][name] for r in results),
-        "differences": [{"difference": p.difference, "error": p.error, "sigma": p.z} for p in pairs if p],
+        "statistical_error": statistics.mean(test["auc_error"] for test in tests),
+        "fit_seconds": statistics.mean(run.about["fit_seconds"] for run in runs),
+        "differences": differences,
     }
 
 
@@ -74,7 +73,8 @@ def table(models: dict[str, dict[str, Any]], result: RecipeResult) -> str:
         pairs = ", ".join(f"{p['difference']:+.4f} ± {p['error']:.4f}" for p in of["differences"]) or "-"
         auc = with_error(of["auc"], of["statistical_error"])
         lines.append(f"| {name} | {auc} | {spread} | {pairs} | {duration(of['fit_seconds'])} |")
-    return text + "\n".join(lines) + "\n"
+    notes = [f"- {model.name}: {model.note}." for model in result.recipe.models if model.note]
+    return text + "\n".join([*lines, "", *notes]) + "\n"
 
 
 def write(text: str) -> None:

@@ -14,10 +14,11 @@ from pidcam.schema import Spec
 
 
 class RecipeModel(Spec):
-    """One model of a recipe: `name` of the run, and its configuration laid over the model's own recipe."""
+    """One model of a recipe: its configuration, laid over its own recipe, and a `note` to be read with its results."""
 
     name: str
     config: dict[str, Any] = {}
+    note: str = ""
 
 
 class Simulated(Spec):

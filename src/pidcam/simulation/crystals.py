@@ -39,26 +39,26 @@ FEW = 1.0
 class Crystals(NamedTuple):
     """A wall of crystals of `size` (square) and `depth`, and what was adjusted to detailed simulation of such a wall.
 
-    Factors of Grindhammer and Peters' radii of `core`, that at depth t growing as 1 + `growth` (t / T - 1), and `tail`,
-    and what is added to the `share` of the core; `reach`
-    in Moliere radii beyond which the tail dies as exp(-(r / reach)^2), for f(r) falls too slowly for distances that
-    low-energy photons do not reach; `inner` and `outer` spot energies within a crystal of the core and beyond; factor
-    `stretch` of all distances along the bending direction, by curling low-energy electrons in a field; `fluctuation`
-    factor of the widths of ln T and ln alpha.
+    Factor `core` of Grindhammer and Peters' radius of the core, whose share of the energy is `less` for every factor e
+    above 50 GeV; `reach` in Moliere radii beyond which the tail dies as exp(-(r / reach)^4), for f(r) falls too slowly
+    for distances that low-energy photons do not reach; `inner` and `outer` spot energies within a crystal of the core
+    and beyond; factor `stretch` of all distances along the bending direction, by curling low-energy electrons in a
+    field; `fluctuation` factor of the widths of ln T and ln alpha; `back` is the part of the energy that leaves through
+    the front face, `deeper` cm by which the tail of a shower ends earlier than its profile.
     """
 
     medium: Medium
     size: float
     depth: float
     core: float
-    growth: float
-    tail: float
-    share: float
+    less: float
     reach: float
     inner: float
     outer: float
     stretch: float
     fluctuation: float
+    back: float
+    deeper: float
 
 
 @compiled
@@ -103,7 +103,7 @@ def electron_shower(
         return
     width = OUTER if energy > 5 else INNER + 3
     mean[:] = 0
-    left, before = wall.depth / medium.x0 - start, 0.0
+    left, before = (wall.depth + wall.deeper) / medium.x0 - start, 0.0
     for part in range(len(AGES) - 1):
         low, high = AGES[part] * peak, min(AGES[part + 1] * peak, left)
         if high <= low:
@@ -113,23 +113,18 @@ def electron_shower(
         core, tail, share = radial(energy, shower_age(age * peak, peak, alpha, a), medium)
         depth = (start + age * peak) * medium.x0
         x, y = at[0] + at[2] * depth - column * size, at[1] + at[3] * depth - row * size
-        radii = (_core(wall, age) * core * medium.moliere, wall.tail * tail * medium.moliere)
-        share = min(max(share + wall.share, 0.0), 1.0)
+        radii = (wall.core * core * medium.moliere, tail * medium.moliere)
+        share = min(max(share - wall.less * math.log(energy / 50), 0.0), 1.0)
         _add_inner(mean, energy * (now - before) * share, x, y, radii[0], wall)
         _add_inner(mean, energy * (now - before) * (1 - share), x, y, radii[1], wall)
         _add_outer(mean, energy * (now - before), x, y, radii, share, width, wall)
         before = now
-    _fluctuate(mean, energy * before, width, wall, rng)
+    _fluctuate(mean, energy * before * (1 - wall.back), width, wall, rng)
     for i in range(-width, width + 1):
         for j in range(-width, width + 1):
             k, n = row + i + half, column + j + half
             if 0 <= k < len(image) and 0 <= n < len(image):
                 image[k, n] += mean[i + OUTER, j + OUTER]
-
-
-@compiled
-def _core(wall: Crystals, age: float) -> float:
-    return wall.core * max(1 + wall.growth * (min(age, 4.0) - 1), 0.2)
 
 
 @compiled
@@ -176,7 +171,7 @@ def _fluctuate(mean: np.ndarray, energy: float, width: int, wall: Crystals, rng:
     for i in range(-width, width + 1):
         for j in range(-width, width + 1):
             spot = wall.inner if abs(i) < 2 and abs(j) < 2 else wall.outer
-            value = mean[i + OUTER, j + OUTER] * math.exp(-(i * i + j * j) / (reach * reach))
+            value = mean[i + OUTER, j + OUTER] * math.exp(-(((i * i + j * j) / (reach * reach)) ** 2))
             if value > spot / 8:
                 value = rng.gamma(value / spot) * spot
             mean[i + OUTER, j + OUTER] = value
@@ -207,8 +202,8 @@ def _draw_spots(
             continue
         core, tail, share = radial(energy, min(shower_age(t, peak, alpha, log_alpha), 4.0), medium)
         while True:
-            r = draw_radius(_core(wall, t / peak) * core, wall.tail * tail, share, rng) * medium.moliere
-            if rng.random() < math.exp(-(r * r) / (reach * reach)):
+            r = draw_radius(wall.core * core, tail, share, rng) * medium.moliere
+            if rng.random() < math.exp(-((r / reach) ** 4)):
                 break
         angle = 2 * math.pi * rng.random()
         x = at[0] + at[2] * depth + wall.stretch * r * math.cos(angle)

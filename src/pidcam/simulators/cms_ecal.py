@@ -53,9 +53,10 @@ IONISATION = 0.06
 CUT = 0.005
 """GeV below which particles are not followed through the tracker."""
 
-CORE, GROWTH, TAIL, SHARE, REACH = 1.03, 0.0, 1.05, 0.0, 9.0
-INNER_SPOT, OUTER_SPOT = 0.010, 0.003
-STRETCH = 0.13
+CORE, LESS, REACH = 1.06, 0.004, 7.5
+INNER_SPOT, OUTER_SPOT = 0.0125, 0.003
+BACK, DEEPER = 0.0035, 0.5
+STRETCH = 0.125
 """Distances along phi grow by this part at 3.8 T, and with the square of the field: electrons of some MeV curl."""
 
 FLUCTUATION = 1.0
@@ -124,8 +125,8 @@ def true_energies(
         int(parameters.bremsstrahlung), int(parameters.conversions), int(parameters.scattering),
     )  # fmt: skip
     wall = Crystals(
-        LEAD_TUNGSTATE, parameters.crystal, parameters.depth, CORE, GROWTH, TAIL, SHARE, REACH, INNER_SPOT, OUTER_SPOT,
-        STRETCH, FLUCTUATION if parameters.fluctuations else 0.0,
+        LEAD_TUNGSTATE, parameters.crystal, parameters.depth, CORE, LESS, REACH, INNER_SPOT, OUTER_SPOT, STRETCH,
+        FLUCTUATION if parameters.fluctuations else 0.0, BACK, DEEPER,
     )  # fmt: skip
     _deposit(images, charge, pt, eta, thickness, tracker, wall, rng)
     return images
@@ -160,8 +161,8 @@ def _deposit(
         )  # fmt: skip
         strength = field / 3.8
         curled = Crystals(
-            wall.medium, wall.size, wall.depth, wall.core, wall.growth, wall.tail, wall.share, wall.reach, wall.inner, wall.outer,
-            1 + wall.stretch * strength * strength, wall.fluctuation,
+            wall.medium, wall.size, wall.depth, wall.core, wall.less, wall.reach, wall.inner, wall.outer,
+            1 + wall.stretch * strength * strength, wall.fluctuation, wall.back, wall.deeper,
         )  # fmt: skip
         n = transport(charge[event], energy, here, rng, stack, arrived)
         aim = straight_impact(energy, charge[event], here)

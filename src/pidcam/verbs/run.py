@@ -44,6 +44,7 @@ class RecipeResult:
             "store": str(self.store.path),
             "runs": {name: str(run.path) for name, run in self.runs.items()},
             "metrics": self.metrics,
+            "notes": {model.name: model.note for model in self.recipe.models if model.note},
             "fit_seconds": {name: run.about.get("fit_seconds") for name, run in self.runs.items()},
             "spread": {model: of["splits"] for model, of in self.spread.items()},
             "reference": self.recipe.reference,
