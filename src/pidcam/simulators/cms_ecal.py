@@ -43,7 +43,7 @@ end."""
 LAYERS, SPACING, WALL = 10, 0.12, 1.29
 """The tracker's material lies in ten layers 12 cm apart, the crystals begin 1.29 m from the beam line."""
 
-DENSER = (1.05, 1.0)
+DENSER = (1.05, 0.975)
 """Factor of the material that photons and electrons see, adjusted: 7/9 per radiation length and complete screening are
 approximations in light elements."""
 
