@@ -32,10 +32,10 @@ MATERIAL = (0.04, 1.15)
 PHOTON_RESOLUTION = (0.028, 0.003)
 """sqrt(GeV) and constant term of the crystals; their noise is added per crystal."""
 CALORIMETERS = Pair(
-    depth=1.02, depth_x0=25.8, first=2.5, second=1.4, mip=(0.25, 0.015), stochastic=0.9, constant=0.07, reference=50.0
+    depth=1.02, depth_x0=25.8, first=2.5, second=1.4, mip=(0.25, 0.015), stochastic=1.15, constant=0.055, reference=50.0
 )
-"""23 cm of lead tungstate (pion interaction length 22.5 cm) before brass and scintillator; e/h: N. Akchurin et al., CMS
-combined test beam, Eur. Phys. J. C 60 (2009) 359."""
+"""23 cm of lead tungstate (pion interaction length 22.5 cm) before brass and scintillator, whose resolution by
+itself is 115 %/sqrt(E) + 5.5 %; with the crystals 110 % and 9 % follow: CMS, Eur. Phys. J. C 60 (2009) 359."""
 MUON = 2.0
 """GeV that a muon leaves in the towers."""
 PHOTON_FROM, HADRON_FROM = 0.3, 0.8
