@@ -48,7 +48,7 @@ STUDIES = {
     "cms-ecal": Study(3000, "reference-cnn", ("training.epochs=4",)),
     "cms-jets": Study(800, "two-branch", ("training.epochs=4",)),
     "belle2-pxd": Study(600, "pxd-cnn", ("training.epochs=8",)),
-    "belle2-pxd-clusters": Study(6000, "pxd-mlp", ("training.epochs=12",)),
+    "belle2-pxd-clusters": Study(6000, "pxd-mlp"),
     "clic-lcd": Study(300, "lcd-dnn", ("training.epochs=5",)),
     "lariat": Study(150, "inception", ("training.epochs=4",)),
     "next-tpc": Study(800, "cnn-3d", ("training.epochs=5",), {"voxel": [10, 10, 5]}),

@@ -23,6 +23,7 @@ from pidcam.reports.page import DataView, RunView, TableView, render_page
 from pidcam.runs import RunDirectory
 from pidcam.schema import EventSchema
 from pidcam.store.store import Store
+from pidcam.tasks.base import Task
 from pidcam.training.config import RunConfig
 from pidcam.training.group import is_group
 from pidcam.verbs.commands import prepare_command, report_command, run_commands
@@ -54,14 +55,15 @@ def report(
     stores = [_store(directory) for directory in directories]
     about = directories[0].about
     events = _events(stores[0], views[0].predictions.get("test"))
-    together = _comparison(paths, reference) if len(paths) > 1 else _Together([])
+    task = _task(directories[0])
+    together = _comparison(paths, reference) if len(paths) > 1 and task.signals else _Together([])
     overlay = dict(together.figures)
     tests = {view.name: view.predictions["test"] for view in views if "test" in view.predictions}
     if len(tests) > 1 and len({p.classes for p in tests.values()}) == 1:
         overlay = {"roc": reports.roc(tests), **overlay}
     page = render_page(
         views,
-        title=f"{about['detector']}: {_question(directories[0])}",
+        title=f"{about['detector']}: {task.question}",
         data=_data(about),
         comparisons=together.sentences,
         tables=together.tables,
@@ -96,11 +98,10 @@ def _view(directory: RunDirectory) -> RunView:
     )
 
 
-def _question(directory: RunDirectory) -> str:
-    """What the task of a run asks."""
+def _task(directory: RunDirectory) -> Task:
     config = parse(RunConfig, load_yaml(directory.path / "config.yaml"), where=directory.path / "config.yaml")
     schema = parse(EventSchema, directory.about["schema"], where=directory.path / "run.json")
-    return config.build_task(schema).question
+    return config.build_task(schema)
 
 
 def _store(directory: RunDirectory) -> Store | None:
