@@ -18,32 +18,13 @@ import numpy as np
 
 from pidcam.simulation.silicon_pixels import Sensor
 from pidcam.simulators.belle2_pxd import Belle2Pxd, true_deposits
-from realism_table import print_table, row
+from realism_table import peak_row, print_table, row
 
 SPECIES = {"e-": "electron", "mu-": "muon", "pi-": "pion", "kaon-": "kaon", "proton": "proton", "deuteron": "deuteron"}
 MOMENTA = ((0.1, 0.2), (0.3, 0.5), (0.5, 1.0), (1.0, 2.0))
 ANGLES = ((0, 15), (15, 30), (30, 45), (45, 60))
 FINEST = 1.0  # keV: smaller deposits are below any threshold
 SQUARE = Sensor(0.05, 0.05, 0.075, 0.0, 0.0, 217.0, 0.0, 1, 255)
-
-
-def peak(values: np.ndarray) -> tuple[float, float]:
-    """Most probable value and full width at half maximum: the mean of what is above three quarters of the
-    highest bin, and the outermost bins above half of it."""
-    low, high = np.quantile(values, [0.005, 0.95])
-    counts, edges = np.histogram(values, np.linspace(low, high, 41))
-    middle = (edges[1:] + edges[:-1]) / 2
-    smooth = np.convolve(np.pad(counts.astype(float), 2, mode="edge"), np.ones(5) / 5, "valid")
-    near = smooth > 0.75 * smooth.max()
-    top = (middle * smooth)[near].sum() / smooth[near].sum()
-    above = np.flatnonzero(smooth > smooth.max() / 2)
-    return float(top), float(middle[above[-1]] - middle[above[0]] + middle[1] - middle[0])
-
-
-def boot(values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Peak and width, each with its standard error from resampling."""
-    tries = np.array([peak(rng.choice(values, len(values))) for _ in range(30)])
-    return np.array(peak(values)), tries.std(axis=0)
 
 
 def main() -> None:
@@ -68,13 +49,7 @@ def main() -> None:
             if chosen.sum() < 500:
                 continue
             mine, theirs = ((e * np.cos(theta))[chosen] for e in (energy, total))
-            (a, da), (b, db) = boot(mine, rng), boot(theirs, rng)
-            line: dict[str, object] = {"name": f"{low} to {high} GeV/c: peak, FWHM (keV)"}
-            for i, kind in enumerate(("mean", "width")):
-                within = abs(a[i] - b[i]) <= max(0.05 * b[i], 2 * np.hypot(da[i], db[i]))
-                line |= {kind: [a[i], b[i], float(np.hypot(da[i], db[i]))], f"{kind}_agrees": bool(within)}
-            line["agrees"] = bool(line["mean_agrees"]) and bool(line["width_agrees"])
-            rows.append(line)
+            rows.append(peak_row(f"{low} to {high} GeV/c: peak, FWHM (keV)", mine, theirs, rng))
             rows.append(row(f"{low} to {high} GeV/c: ln energy", np.log(mine), np.log(theirs)))
             kept = pixels > FINEST, (pixel > FINEST) & chosen[event]
             mine_pixels = pixels[kept[0] & chosen[:, None]]

@@ -56,7 +56,7 @@ class Chamber:
         in MeV."""
         room = len(self._energy.used)
         place, values = np.empty((room, 3), np.int64), np.empty((room, 2))
-        count = _true_deposits(
+        count = true_deposits(
             self._heap, self.volume, self.drift, self.voxel, self._electrons, self._energy, place, values
         )
         return (place[:count] + 0.5) * self.voxel + np.array(self.volume.low), values[:count]
@@ -80,10 +80,12 @@ class Chamber:
 
 
 @compiled
-def _true_deposits(
+def true_deposits(
     heap: Heap, volume: Volume, drift: Drift, voxel: float, electrons: VoxelTable, energy: VoxelTable,
     place: np.ndarray, values: np.ndarray,
 ) -> int:  # fmt: skip
+    """Fills `place` with numbers of voxels from the low corner of the volume, and `values` with the electrons that did
+    not recombine and MeV in each. Returns how many there are."""
     low, count = volume.low, 0
     for n in range(heap.used[1]):
         row = heap.deposits[n]

@@ -30,7 +30,7 @@ LARGEST_LOSS = 0.1
 """Share of its energy that a particle may lose in one step."""
 
 HIGHLAND = 0.97
-"""(1 + 0.038 ln(x / X0))^2 of Highland's width at 10 cm of argon: widths of steps add up to it."""
+"""(1 + 0.038 ln(x / X0))^2 of Highland's width at 10 cm of argon: the squares of the widths of steps add up to it."""
 
 NUCLEUS_MASS = MASS_NUMBER * 931.494
 

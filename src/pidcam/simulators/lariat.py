@@ -14,15 +14,15 @@ from pidcam.events import Cells, Dense, EventBatch, Images, Points
 from pidcam.simulation import liquid_argon
 from pidcam.simulation.argon_chamber import Chamber
 from pidcam.simulation.decays import NEUTRINOS, Product, mass_of, short_lived
-from pidcam.simulation.electron_tables import FREE, electron_table
+from pidcam.simulation.electron_tables import FREE, ElectronTable, electron_table
 from pidcam.simulation.electron_transport import Volume
 from pidcam.simulation.heavy_tracks import heavy_table
 from pidcam.simulation.ionisation import Floats
 from pidcam.simulation.kinematics import moving
-from pidcam.simulation.matter import LIQUID_ARGON
+from pidcam.simulation.matter import LIQUID_ARGON, Material
 from pidcam.simulation.matter_transport import Switches, Tables
 from pidcam.simulation.neutrinos import CHARGED, NEUTRAL, interact, tau_threshold
-from pidcam.simulation.photon_transport import photon_table
+from pidcam.simulation.photon_transport import PhotonTable, photon_table
 from pidcam.simulation.photons import ARGON
 from pidcam.simulation.wire_planes import Drift, Wires
 from pidcam.simulation.wire_readout import Readout, pulses
@@ -123,22 +123,32 @@ class Lariat(Parameters):
         return self
 
 
+def argon_tables(p: Lariat, *, radiates_from: float = 0.0) -> Tables:
+    """What particles do in the argon; slower electrons than `radiates_from` MeV do not radiate."""
+    argon = LIQUID_ARGON.at(liquid_argon.density(p.temperature))
+    heavy = heavy_table(
+        argon, HARD, delta_rays=p.delta_rays, scattering=p.scattering, reactions=p.reactions, decays=p.decays
+    )
+    light = _light_tables(argon, p.delta_rays, p.scattering, p.bremsstrahlung, radiates_from)
+    return Tables(*light, heavy)
+
+
+@lru_cache(maxsize=4)
+def _light_tables(
+    argon: Material, delta_rays: bool, scattering: bool, bremsstrahlung: bool, radiates_from: float
+) -> tuple[ElectronTable, PhotonTable]:
+    electrons = electron_table(
+        argon, HIGHEST, lowest=STOPS, knock_on_cut=HARD if delta_rays else np.inf, photon_cut=PHOTONS,
+        scattering=float(scattering), fluctuations=delta_rays, bremsstrahlung=bremsstrahlung,
+        radiates_from=radiates_from, tuning=FREE, mean_deflection=0.2, largest_loss=0.2, points=90,
+    )  # fmt: skip
+    return electrons, photon_table(argon, ARGON, highest=HIGHEST, pairs=True)
+
+
 @lru_cache(maxsize=2)
 def chamber(parameters: Lariat) -> Chamber:
     """Everything that the events of these parameters share."""
     p = parameters
-    rho = liquid_argon.density(p.temperature)
-    argon = LIQUID_ARGON.at(rho)
-    cut = HARD if p.delta_rays else np.inf
-    electrons = electron_table(
-        argon, HIGHEST, lowest=STOPS, knock_on_cut=cut, photon_cut=PHOTONS, scattering=float(p.scattering),
-        fluctuations=p.delta_rays, bremsstrahlung=p.bremsstrahlung, tuning=FREE,
-        mean_deflection=0.2, largest_loss=0.2,
-    )  # fmt: skip
-    photons = photon_table(argon, ARGON, highest=HIGHEST, pairs=True)
-    heavy = heavy_table(
-        argon, HARD, delta_rays=p.delta_rays, scattering=p.scattering, reactions=p.reactions, decays=p.decays
-    )
     size = (10 * p.width, 10 * p.height, 10 * p.length)
     volume = Volume((0.0, -size[1] / 2, 0.0), (size[0], size[1] / 2, size[2]), LONGEST, BORN, 0.0)
     velocity = liquid_argon.drift_velocity(p.field, p.temperature)
@@ -154,9 +164,9 @@ def chamber(parameters: Lariat) -> Chamber:
     half = 2 ** (p.bits - 1)
     memory = float(np.exp(-p.tick / p.noise_memory)) if p.noise_memory > 0 else 0.0
     return Chamber(
-        tables=Tables(electrons, photons, heavy),
+        tables=argon_tables(p),
         volume=volume,
-        drift=_drift(p, rho, velocity * p.tick, per_root, offset),
+        drift=_drift(p, velocity * p.tick, per_root, offset),
         wires=wires,
         readout=Readout(p.noise, memory, p.threshold, p.before, p.after, -float(half), float(half - 1)),
         switches=Switches(p.decays, p.captures),
@@ -166,7 +176,8 @@ def chamber(parameters: Lariat) -> Chamber:
     )
 
 
-def _drift(p: Lariat, rho: float, velocity: float, across: float, offset: Floats) -> Drift:
+def _drift(p: Lariat, velocity: float, across: float, offset: Floats) -> Drift:
+    rho = liquid_argon.density(p.temperature)
     loss = np.geomspace(0.05, 100, 200)  # MeV/mm
     energy = np.geomspace(1e-3, 1.0, 200)
     law = {"box": liquid_argon.box, "birks": liquid_argon.birks}.get(p.recombination)
