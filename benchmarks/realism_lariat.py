@@ -180,7 +180,7 @@ def rows_of(name: str, mine: Sample, theirs: Sample, rng: np.random.Generator) -
     if name in ("mu-", "pi+", "kaon+"):
         add("voxels of those that stop", lambda s: np.diff(s.offsets)[s.how == STOPPED])
     add("voxels in the first half of its way", half_way)
-    if name in ("pi+", "proton", "kaon+"):  # no nucleus is in it
+    if name in ("pi+", "kaon+"):  # no nucleus is in it
         title = "energy in the box of those that stop, less their own (MeV)"
         add(title, lambda s: (sums(s, s.energy) - s.kinetic)[s.how == STOPPED])
     return rows

@@ -22,10 +22,12 @@ class RecipeModel(Spec):
 
 
 class Simulated(Spec):
-    """Raw files that are simulated first: `n` events of each species, with `parameters` of the detector's simulator."""
+    """Raw files that are simulated first: `n` events of each species (without `species`, of all), with `parameters` of
+    the detector's simulator."""
 
     n: Annotated[int, Field(ge=1)]
     seed: Annotated[int, Field(ge=0)] = 0
+    species: tuple[str, ...] = ()
     parameters: dict[str, Any] = {}
 
 

@@ -126,7 +126,8 @@ def _samples(said: Recipe, out: Path, quick: bool) -> tuple[list[Path], list[Pat
     if said.simulate is None:
         return _find(said, said.files), judge
     n = min(said.simulate.n, QUICK_LIMIT) if quick else said.simulate.n
-    made = simulate(said.detector, n, out, seed=said.simulate.seed, **said.simulate.parameters)
+    about = said.simulate
+    made = simulate(said.detector, n, out, species=about.species or None, seed=about.seed, **about.parameters)
     return made.files, judge
 
 
