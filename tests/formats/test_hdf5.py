@@ -309,6 +309,44 @@ def test_the_writer_takes_cells(tmp_path: Path) -> None:
         assert same(reader.read(0, 50), batch)
 
 
+LARGE = EventSchema(name="wires", images=(Image(name="plane", shape=(3, 400), channels=(Channel(name="adc"),) * 2),))
+WHOLE = Layout(format="hdf5", images={"plane": ImageSource(key="x", order="channel-first", dtype="int16")})
+
+
+def test_large_sparse_images_are_cut_and_their_empty_parts_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pidcam.formats.hdf5_writer.CHUNK_BYTES", 2000)
+    monkeypatch.setattr("pidcam.formats.hdf5_writer.PIECE_BYTES", 1200)
+    monkeypatch.setattr("pidcam.formats.hdf5_chunks.SMALL", 0)
+    rng = np.random.default_rng(5)
+    values = np.zeros((7, 2, 3, 400), np.float32)
+    values[..., :150] = rng.integers(-300, 300, (7, 2, 3, 150)) * (rng.random((7, 2, 3, 150)) < 0.1)
+    values[3] = 0
+    batch = EventBatch({"plane": Cells.from_dense(Dense(values))}, {}, {}, np.full(7, -1, np.int16), np.arange(7))
+    with formats["hdf5"].writer(tmp_path / "x.h5", WHOLE, LARGE) as writer:
+        writer.write(batch.take(np.arange(4)))
+        writer.write(batch.take(np.arange(4, 7)))
+    with h5py.File(tmp_path / "x.h5") as file:
+        assert file["x"].dtype == np.int16
+        assert file["x"].chunks == (1, 2, 3, 100)
+        assert file["x"].id.get_num_chunks() == 6 * 2
+        assert (file["x"][:] == values).all()
+    with formats["hdf5"].reader(tmp_path / "x.h5", WHOLE, LARGE, truth=False) as found:
+        assert (found.read(2, 6).images["plane"].values == values[2:6]).all()
+
+
+@pytest.mark.parametrize("wrong", [0.5, 40000.0])
+def test_whole_numbers_alone_are_written_as_such(tmp_path: Path, wrong: float) -> None:
+    values = np.full((1, 2, 3, 400), wrong, np.float32)
+    batch = EventBatch({"plane": Dense(values)}, {}, {}, np.full(1, -1, np.int16), np.arange(1))
+    with (
+        pytest.raises(MismatchError, match="'plane' is written as int16, which cannot hold its values"),
+        formats["hdf5"].writer(tmp_path / "x.h5", WHOLE, LARGE) as writer,
+    ):
+        writer.write(batch)
+
+
 def test_an_event_of_unknown_class_cannot_be_written(tmp_path: Path) -> None:
     events = toy_events(4, 0)
     events.label[2] = -1

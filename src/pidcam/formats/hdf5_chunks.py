@@ -44,6 +44,8 @@ def read_chunks(data: h5py.Dataset, start: int, stop: int, kept: Chunks) -> np.n
     ended: Chunks = {}
     for corner in itertools.product(*corners):
         chunk = kept[corner] if corner in kept else _chunk(data.id, corner, data.dtype, shape, SHUFFLE in filters)
+        if chunk is None and _is_hole(data, corner):
+            chunk = np.zeros(shape, data.dtype)
         if chunk is None:
             return None
         if corner[0] + length > stop:
@@ -74,6 +76,16 @@ def _chunk(
     if shuffled:
         plain = np.frombuffer(plain, np.uint8).reshape(dtype.itemsize, size).T.tobytes()
     return np.frombuffer(plain, dtype).reshape(shape)
+
+
+def _is_hole(data: h5py.Dataset, corner: tuple[int, ...]) -> bool:
+    """A chunk that was never written stands for zeros."""
+    return data.id.get_chunk_info_by_coord(corner).byte_offset is None and not np.any(data.fillvalue)
+
+
+def deflated(plain: bytes, level: int) -> bytes:
+    """In the zlib format."""
+    return zlib.compress(plain, level) if deflate is None else deflate.zlib_compress(plain, level)
 
 
 def inflated(packed: bytes, size: int) -> bytes | None:

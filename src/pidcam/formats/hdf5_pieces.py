@@ -8,7 +8,7 @@ import numpy as np
 
 from pidcam.compiled import compiled
 from pidcam.events import Cells
-from pidcam.formats.hdf5_chunks import zlib
+from pidcam.formats.hdf5_chunks import deflated
 
 
 class Pieces:
@@ -31,7 +31,7 @@ class Pieces:
                 piece = self._buffer[number]
                 shuffled = piece.reshape(-1).view(np.uint8).reshape(-1, piece.itemsize).T.tobytes()
                 corner = (row + event, *[0] * (len(self._data.shape) - 2), int(number) * self._step)
-                self._data.id.write_direct_chunk(corner, zlib.compress(shuffled, self._level))
+                self._data.id.write_direct_chunk(corner, deflated(shuffled, self._level))
                 piece[:] = 0
             touched[:] = False
 
