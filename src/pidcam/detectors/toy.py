@@ -78,9 +78,9 @@ def toy() -> Detector:
             # the template is as large as two 3 x 3 convolutions see, and both of its axes may be mirrored; every
             # further weight learns the noise of the counts (benchmarks/toy.py)
             "resnet": {
-                "model": {"widths": [12], "dropout": 0.0},
+                "model": {"widths": [24], "dropout": 0.0},
                 "transforms": [{"name": "scale", "by": "rms"}, {"name": "flip", "axes": ["x", "y"]}],
-                "training": {"epochs": 8, "batch_size": 256, "ema": 0.998},
+                "training": {"epochs": 10, "batch_size": 256, "ema": 0.998},
             }
         },
     )
