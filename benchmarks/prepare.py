@@ -1,6 +1,6 @@
 """How fast and in how much memory raw files become a store, beside a plain h5py loop over the same files.
 
-python benchmarks/prepare.py [--events 400000] [--workers 2] [--chunk 100] [--limit-mb 1024] [--rounds 3] [--work F]
+python benchmarks/prepare.py [--events 400000] [--copies 1] [--workers 2] [--chunk 100] [--limit-mb 1024] [--rounds 3]
 
 Events like those of cms-ecal (32 x 32 crystals, energy and time, about 50 hits; 8 kB dense each) are written as gzipped
 HDF5 in the official layout, one file per class, in a stream. The h5py loop reads slices of 1000 events of every data
@@ -34,6 +34,7 @@ BLOCK = 2000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=400_000)
+    parser.add_argument("--copies", type=int, default=1, help="how often the same events come")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--chunk", type=int, default=100, help="events per chunk of the raw files")
     parser.add_argument("--limit-mb", type=int, default=1024)
@@ -42,22 +43,23 @@ def main() -> None:
 
 
 def study(options: argparse.Namespace, work: Path) -> dict[str, Any]:
-    files = write_raw(options.events, options.chunk, work)
+    files = write_raw(options.events, options.chunk, work, options.copies)
+    events, how = options.events * options.copies, {"keep_duplicates": options.copies > 1}
     loop, prepared = [], []
     for _ in range(options.rounds):
         loop.append(plain_loop(files))
-        prepared.append(in_child(files, work / "store", options.workers, options.limit_mb))
+        prepared.append(in_child(files, work / "store", options.workers, options.limit_mb, how))
     seconds = {"h5py_loop": statistics.median(loop), "prepare": statistics.median(p["seconds"] for p in prepared)}
     return {
-        "events": options.events,
-        "dense_gb": round(options.events * 8192 / 1e9, 2),
+        "events": events,
+        "dense_gb": round(events * 8192 / 1e9, 2),
         "raw_mb": round(sum(f.stat().st_size for f in files) / 1e6, 1),
         "store_mb": prepared[0]["store_mb"],
         "chunk": options.chunk,
         "workers": options.workers,
         "limit_mb": options.limit_mb,
         "seconds": {name: round(s, 2) for name, s in seconds.items()},
-        "events_per_second": {name: round(options.events / s) for name, s in seconds.items()},
+        "events_per_second": {name: round(events / s) for name, s in seconds.items()},
         "ratio": round(seconds["h5py_loop"] / seconds["prepare"], 2),
         "peak_rss_anon_mb": {
             name: max(p["peak_mb"][name] for p in prepared) for name in ("parent", "largest_worker", "all")
@@ -66,8 +68,8 @@ def study(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     }
 
 
-def write_raw(events: int, chunk: int, work: Path) -> list[Path]:
-    """Two files of one class each, written block by block."""
+def write_raw(events: int, chunk: int, work: Path, copies: int = 1) -> list[Path]:
+    """Two files of one class each, written block by block, then their chunks copied as they are."""
     files = []
     for label, name in enumerate(("SinglePhotonPt50_IMGCROPS.hdf5", "SingleElectronPt50_IMGCROPS.hdf5")):
         path, n = work / name, events // 2
@@ -77,9 +79,9 @@ def write_raw(events: int, chunk: int, work: Path) -> list[Path]:
         rng = np.random.default_rng(label)
         with h5py.File(path.with_suffix(".part"), "w") as file:
             data = file.create_dataset(
-                "X", (n, 32, 32, 2), "f4", chunks=(chunk, 32, 32, 2), compression="gzip", compression_opts=4
+                "X", (n * copies, 32, 32, 2), "f4", chunks=(chunk, 32, 32, 2), compression="gzip", compression_opts=4
             )
-            file["y"] = np.full(n, label, "f4")
+            file["y"] = np.full(n * copies, label, "f4")
             for start in range(0, n, BLOCK):
                 size = min(BLOCK, n - start)
                 values = np.zeros((size, 1024, 2), np.float32)
@@ -88,6 +90,8 @@ def write_raw(events: int, chunk: int, work: Path) -> list[Path]:
                 values[event, cell, 0] = rng.exponential(0.02, len(event))
                 values[event, cell, 1] = rng.normal(0, 0.5, len(event))
                 data[start : start + size] = values.reshape(size, 32, 32, 2)
+            for start in range(n, n * copies, chunk):
+                data.id.write_direct_chunk((start, 0, 0, 0), data.id.read_direct_chunk((start % n, 0, 0, 0))[1])
         path.with_suffix(".part").rename(path)
     return files
 
@@ -103,12 +107,12 @@ def plain_loop(files: list[Path]) -> float:
     return time.perf_counter() - begin
 
 
-def in_child(files: list[Path], out: Path, workers: int, limit_mb: int) -> dict[str, Any]:
+def in_child(files: list[Path], out: Path, workers: int, limit_mb: int, how: dict[str, Any]) -> dict[str, Any]:
     """prepare in a process of its own, so that what the benchmark holds does not count."""
     shutil.rmtree(out, ignore_errors=True)
     context = multiprocessing.get_context("spawn")
     mine, theirs = context.Pipe()
-    child = context.Process(target=_prepare, args=(files, out, workers, limit_mb, theirs))
+    child = context.Process(target=_prepare, args=(files, out, workers, limit_mb, how, theirs))
     child.start()
     sampler = Sampler(child.pid or 0)
     sampler.start()
@@ -121,7 +125,7 @@ def in_child(files: list[Path], out: Path, workers: int, limit_mb: int) -> dict[
     return {**told, "peak_mb": sampler.peak, "store_mb": round(size / 1e6, 1)}
 
 
-def _prepare(files: list[Path], out: Path, workers: int, limit_mb: int, pipe: Any) -> None:
+def _prepare(files: list[Path], out: Path, workers: int, limit_mb: int, how: dict[str, Any], pipe: Any) -> None:
     from pidcam.store import prepare as module
     from pidcam.verbs.prepare import prepare
 
@@ -137,7 +141,7 @@ def _prepare(files: list[Path], out: Path, workers: int, limit_mb: int, pipe: An
 
     module.run_jobs = timed
     begin = time.perf_counter()
-    store = prepare("cms-ecal", files, out, workers=workers, split="0.8/0.1/0.1")
+    store = prepare("cms-ecal", files, out, workers=workers, split="0.8/0.1/0.1", **how)
     seconds = time.perf_counter() - begin
     accounting = store.manifest.accounting
     assert sum(accounting.read.values()) == sum(sum(k.values()) for k in accounting.kept.values())

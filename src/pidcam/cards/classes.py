@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +29,8 @@ def find_classes(seen: Look) -> Classes | None:
     """A column named like a label, else the only one of words, else folders, else file names."""
     scalars = _scalars(seen)
     several = [f for f in scalars if len(f.seen.distinct or ()) > 1]
-    named = [f for f in several if is_label(f.key)]
+    beside_x = any(tail(f.key).lower() == "x" and not math.prod(f.column.shape) > 1 for f in seen.found)
+    named = [f for f in several if is_label(f.key) and not (beside_x and tail(f.key).lower() == "y")]
     if named:
         best = sorted(named, key=lambda f: (not PDG.fullmatch(f.key), len(f.seen.distinct or ())))[0]
         return _by_column(best, f"'{best.key}' looks like the label")

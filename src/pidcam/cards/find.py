@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pidcam.cards.card import Card
+from pidcam.cards.kinds import raw_paths
 from pidcam.config import load_yaml, parse
 from pidcam.detectors.base import Detector, detectors
 from pidcam.errors import ConfigError, InputError, UnknownNameError
@@ -57,7 +58,7 @@ def load_card(path: Path | str) -> Card:
 def raw_files(detector: Detector | Path | str, files: Sequence[Path | str] = ()) -> list[Path]:
     """The raw files to read: those given, or those that the card names. `InputError` if there are none."""
     if files or isinstance(detector, Detector) or not is_card(detector):
-        return [Path(f) for f in files]
+        return raw_paths(files) if files else []
     card, folder = load_card(detector), Path(detector).parent
     found = []
     for pattern in card.files:

@@ -24,6 +24,9 @@ MAGIC = {
     b"\xff\xd8\xff": "pictures",
 }
 
+HIT_COLUMNS = 8
+"""Lines of more numbers are no hits: empty lines and those that begin with '#' do not stand between events."""
+
 LINES = 2000
 """Lines of a text file that are looked at."""
 
@@ -77,10 +80,13 @@ def cut_text(path: Path) -> Cut:
     options = TextOptions(delimiter=delimiter)
     header = len(data) > 1 and not any(map(is_number, split(data[0], options)))
     header = header and any(map(is_number, split(data[1], options)))
-    if len(data) < len([line for line in body if line]):
+    wide = bool(data) and len(split(data[-1], options)) > HIT_COLUMNS
+    remarks = len(data) < len([line for line in body if line])
+    if remarks and not wide:
         return Cut(TextOptions(delimiter=delimiter), "#")
-    gap = any(not a and b for a, b in pairwise(body))
-    return Cut(TextOptions(delimiter=delimiter, skip=start, header=header), "" if gap else None)
+    gap = not wide and any(not a and b for a, b in pairwise(body))
+    comment = "#" if remarks else None
+    return Cut(TextOptions(delimiter=delimiter, skip=start, header=header, comment=comment), "" if gap else None)
 
 
 def is_number(field: str) -> bool:

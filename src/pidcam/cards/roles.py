@@ -53,6 +53,12 @@ def assign(seen: Look, label: str | None) -> Roles:
         roles.images["window"] = part
         roles.said += part.remarks[:1]
         found = [f for f in found if f.key not in used]
+    if roles.rows is None:  # else every column has a row for every hit
+        events = next((f.column.rows for f in seen.found if f.key == label), None) or _events(found)
+        roles.left |= {
+            f.key: f"{f.column.rows} rows, there are {events} events" for f in found if f.column.rows != events
+        }
+        found = [f for f in found if f.key not in roles.left]
     counters = {f"n{name}" for name in hits.used} if hits else set()
     for f in found:
         if f.key in counters:

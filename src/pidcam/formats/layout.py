@@ -101,13 +101,15 @@ class TextOptions(Spec):
     """How a text file is cut.
 
     delimiter: one character (None: blanks); skip: lines before the data; header: the first line after those holds the
-    names of the columns, else they are numbered from 0; columns: the exact number there must be.
+    names of the columns, else they are numbered from 0; columns: the exact number there must be; comment: lines that
+    begin with it are no data.
     """
 
     delimiter: str | None = None
     skip: int = Field(default=0, ge=0)
     header: bool = False
     columns: int | None = None
+    comment: Annotated[str, Field(min_length=1)] | None = None
 
 
 class HitRows(Spec):

@@ -154,10 +154,10 @@ class TextFile(RawFile):
         """The lines of the rows [start, stop)."""
         if start >= stop:
             return []
-        mark = (self._separator or "").encode()
+        marks = tuple(mark.encode() for mark in (self._separator, self._options.comment) if mark)
         with open(self.path, "rb") as file:
             file.seek(int(self._lines.places[start // EVERY]))
-            rows = (line for line in file if not line.isspace() and not (mark and line.startswith(mark)))
+            rows = (line for line in file if not line.isspace() and not line.startswith(marks))
             lines = [line.rstrip(b"\r\n") for line in islice(rows, start % EVERY, start % EVERY + stop - start)]
         try:
             return [line.decode() for line in lines]

@@ -29,7 +29,8 @@ class Lines:
 
 
 def find_lines(path: Path, options: TextOptions, separator: str | None) -> Lines:
-    """Look at the whole file once. Empty lines are no rows; neither are those that begin with the `separator`.
+    """Look at the whole file once. Empty lines are no rows; neither are those that begin with the `separator`, or are a
+    comment.
 
     Raises `DataError` if the file has fewer lines than `options.skip`, or is no text at all.
     """
@@ -55,6 +56,8 @@ def find_lines(path: Path, options: TextOptions, separator: str | None) -> Lines
             if separator is not None:
                 parts = _marked(data, starts, separator.encode()) if separator else blank
             real = ~blank & ~parts
+            if options.comment is not None:
+                real &= ~_marked(data, starts, options.comment.encode())
             before = rows + np.concatenate([[0], np.cumsum(real)])
             edges.append(before[:-1][parts])
             places.append(begin + starts[real][before[:-1][real] % EVERY == 0])

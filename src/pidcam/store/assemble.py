@@ -47,14 +47,14 @@ class ImageTable:
         if any(type(p) is not self.kind for p in parts):
             raise TypeError(f"image '{image.name}' is stored in several ways")
         if self.kind is Dense:
-            self._values = [np.ascontiguousarray(p.values, np.float32) for p in parts]  # type: ignore[union-attr]
+            self._values, self._bits = _bits([p.values for p in parts])  # type: ignore[union-attr]
             self._dense = _addresses(self._values)
             return
         ragged = [p for p in parts if isinstance(p, Ragged)]
         self._like = np.empty(0, np.float32 if self.kind is Points else ragged[0].place.dtype)
         self._offsets = [np.ascontiguousarray(p.offsets, np.int64) for p in ragged]
         self._place = [np.ascontiguousarray(p.place, self._like.dtype) for p in ragged]
-        self._value = [np.ascontiguousarray(p.value, np.float32) for p in ragged]
+        self._value, self._bits = _bits([p.value for p in ragged])
         self._hits = np.array([len(v) for v in self._value])
         self._addresses: tuple[np.ndarray, ...] = tuple(
             _addresses(a) for a in (self._offsets, self._place, self._value)
@@ -75,11 +75,12 @@ class ImageTable:
         flat = out.reshape(len(where[0]), self._channels, self._cells)
         if self.kind is Dense:
             shard, row = where
-            kernels.pick_dense(self._dense, shard, row, flat)
+            kernels.pick_dense(self._dense, shard, row, self._bits, flat)
             return
         shard, first, last = where
         _, place, value = self._addresses
-        hits, scratch = (place, value, shard, first, last, self._each_channel), kernels.scratch_for(flat)
+        hits = (place, value, shard, first, last, self._each_channel, self._bits)
+        scratch = kernels.scratch_for(flat)
         if self.kind is Points:
             grid = self.image
             low, pitch, shape = grid.low, grid.pitch, grid.shape
@@ -98,7 +99,7 @@ class ImageTable:
         place = np.empty((offsets[-1], len(image.shape) if self.kind is Points else 1), self._like.dtype)
         value = np.empty((offsets[-1], self._channels), np.float32)
         kernels.copy_hits(place_at, shard, first, last, self._like, place)
-        kernels.copy_hits(value_at, shard, first, last, np.empty(0, np.float32), value)
+        kernels.copy_values(value_at, shard, first, last, self._bits, value)
         if self.kind is Cells:
             if len(place) and place.max() >= self._cells:
                 raise damaged_hits(image)
@@ -227,6 +228,13 @@ def no_hits(image: Image) -> DataError:
 def _ask(address: np.ndarray, array: np.ndarray, shard: int, first: int, last: int) -> None:
     row = array.strides[0]
     will_need(int(address[shard]) + first * row, (last - first) * row)
+
+
+def _bits(parts: Sequence[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:
+    """Values as kernels take them, float32 or float16 as it lies in memory, and an empty array of their type."""
+    if all(p.dtype == np.float16 for p in parts):
+        return [np.ascontiguousarray(p).view(np.uint16) for p in parts], np.empty(0, np.uint16)
+    return [np.ascontiguousarray(p, np.float32) for p in parts], np.empty(0, np.float32)
 
 
 def _addresses(arrays: Sequence[np.ndarray]) -> np.ndarray:

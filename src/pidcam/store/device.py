@@ -58,7 +58,7 @@ class _DeviceImage:
     def __init__(self, parts: Sequence[Images], image: Image, device: torch.device):
         self.image, self.kind = image, type(parts[0])
         if self.kind is Dense:
-            self._values = _moved([p.values for p in parts], np.float32, device)  # type: ignore[union-attr]
+            self._values = _values([p.values for p in parts], device)  # type: ignore[union-attr]
             return
         ragged = [p for p in parts if isinstance(p, Ragged)]
         for part in ragged:
@@ -68,14 +68,14 @@ class _DeviceImage:
         counts = np.concatenate([p.hits() for p in ragged])
         self._offsets = np.concatenate([[0], np.cumsum(counts)])
         self._first = torch.from_numpy(self._offsets).to(device)
-        self._value = _moved([p.value for p in ragged], np.float32, device)
+        self._value = _values([p.value for p in ragged], device)
         place = [p.place for p in ragged]
         # signed integers of the same width: devices can index little with unsigned ones
         signed = {2: np.int16, 4: np.int32}.get(place[0].dtype.itemsize, np.int64)
         self._place = _moved(place, np.float32 if self.kind is Points else signed, device)
 
     def dense(self, where: Tensor, events: np.ndarray) -> Tensor:
-        return self._values[where] if self.kind is Dense else densified(self._hits(where, events), self.image)
+        return self._values[where].float() if self.kind is Dense else densified(self._hits(where, events), self.image)
 
     def sparse(self, where: Tensor, events: np.ndarray) -> SparseImage:
         if self.kind is Dense:
@@ -100,7 +100,12 @@ class _DeviceImage:
             if bits < 64:
                 place &= (1 << bits) - 1
         image = self.image
-        return SparseImage(offsets, place, self._value[index], image.shape, image.low, image.pitch)
+        return SparseImage(offsets, place, self._value[index].float(), image.shape, image.low, image.pitch)
+
+
+def _values(parts: Sequence[np.ndarray], device: torch.device) -> Tensor:
+    """Values of hits or cells, in two bytes where they are kept so."""
+    return _moved(parts, np.float16 if all(p.dtype == np.float16 for p in parts) else np.float32, device)
 
 
 def _moved(parts: Sequence[np.ndarray], dtype: type, device: torch.device) -> Tensor:

@@ -1,30 +1,23 @@
 """The inner loops of the loader, compiled: events picked from many mapped shards at once, hits put into dense images.
 
 Shards are given as tables of addresses, so that one call serves a batch however many shards its events lie in. Whoever
-calls keeps the arrays alive that the addresses point to. `each_channel` and `each_axis` are tuples whose length, known
-when compiling, unrolls the innermost loops; `like` is an empty array of the type that an address points to.
+calls keeps the arrays alive that the addresses point to. Values are float32, or the bits of float16: `bits` is an empty
+array of either type. `each_channel` is a tuple whose length, known when compiling, unrolls the innermost loops; `like`
+is an empty array of the type that an address points to.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from llvmlite import ir  # type: ignore[import-untyped]
-from numba import carray, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import carray
 
 from pidcam.compiled import compiled
+from pidcam.store.intrinsics import LANES, WIDTH, clear, fence, move, pointer, prefetch, to_float
 
 AHEAD = 6
 """Events whose hits are on their way from memory while one is put into its image."""
 LINE = 64
 """Bytes that memory sends at once."""
-LANES = 8
-"""Floats that are moved at once, `WIDTH` bytes."""
-WIDTH = 4 * LANES
-_VECTOR = ir.VectorType(ir.FloatType(), LANES)
 IN_CACHE = 256 << 10
 """Bytes of an image that is made in a cache before it is written."""
 
@@ -38,80 +31,11 @@ def scratch_for(out: np.ndarray) -> np.ndarray:
     return memory[-memory.ctypes.data % WIDTH // 4 :]
 
 
-def _to_pointer(typing_context: Any, address: Any) -> Any:
-    """An address as a void pointer, which `carray` turns into an array."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return types.voidptr(types.intp), code
-
-
-def _to_prefetch(typing_context: Any, address: Any) -> Any:
-    """Ask for the bytes at an address without waiting for them; harmless whatever the address."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        number = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        pointer = builder.inttoptr(arguments[0], cgutils.voidptr_t)
-        builder.call(function, [pointer, number(0), number(3), number(1)])  # to read, to keep close, data
-        return context.get_dummy_value()
-
-    return types.void(types.intp), code
-
-
-_pointer: Any = intrinsic(_to_pointer)
-_prefetch: Any = intrinsic(_to_prefetch)
-
-
-def _store_past_caches(builder: Any, lanes: Any, address: Any) -> None:
-    store = builder.store(lanes, builder.inttoptr(address, lanes.type.as_pointer()), align=WIDTH)
-    store.set_metadata("nontemporal", builder.module.add_metadata([ir.Constant(ir.IntType(32), 1)]))
-
-
-def _to_clear(typing_context: Any, address: Any) -> Any:
-    """Zeros to the aligned address, past the caches."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _store_past_caches(builder, ir.Constant(_VECTOR, [0.0] * LANES), arguments[0])
-        return context.get_dummy_value()
-
-    return types.void(types.intp), code
-
-
-def _to_move(typing_context: Any, source: Any, target: Any) -> Any:
-    """What is at the aligned source to the aligned target, past the caches; zeros stay behind."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer = builder.inttoptr(arguments[0], _VECTOR.as_pointer())
-        _store_past_caches(builder, builder.load(pointer, align=WIDTH), arguments[1])
-        builder.store(ir.Constant(_VECTOR, [0.0] * LANES), pointer, align=WIDTH)
-        return context.get_dummy_value()
-
-    return types.void(types.intp, types.intp), code
-
-
-def _to_fence(typing_context: Any) -> Any:
-    """What was written past the caches is there for every other thread."""
-
-    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.fence("seq_cst")
-        return context.get_dummy_value()
-
-    return types.void(), code
-
-
-_clear: Any = intrinsic(_to_clear)
-_move: Any = intrinsic(_to_move)
-_fence: Any = intrinsic(_to_fence)
-
-
 @compiled
 def _prefetch_range(address, first, last, size):  # type: ignore[no-untyped-def]
     """Elements [first, last) of `size` bytes."""
     for place in range(address + first * size, address + last * size, LINE):
-        _prefetch(place)
+        prefetch(place)
 
 
 @compiled
@@ -125,14 +49,14 @@ def _begin(scratch, out, k):  # type: ignore[no-untyped-def]
     floats = out.shape[1] * out.shape[2]
     target = out.ctypes.data + 4 * k * floats
     if len(scratch):
-        return carray(_pointer(scratch.ctypes.data + target % WIDTH), floats, np.float32)
-    image = carray(_pointer(target), floats, np.float32)
+        return carray(pointer(scratch.ctypes.data + target % WIDTH), floats, np.float32)
+    image = carray(pointer(target), floats, np.float32)
     i = 0
     while i < floats and (target + 4 * i) % WIDTH:
         image[i] = 0
         i += 1
     while i + LANES <= floats:
-        _clear(target + 4 * i)
+        clear(target + 4 * i)
         i += LANES
     while i < floats:
         image[i] = 0
@@ -148,15 +72,15 @@ def _finish(scratch, out, k):  # type: ignore[no-untyped-def]
     floats = out.shape[1] * out.shape[2]
     target = out.ctypes.data + 4 * k * floats
     source = scratch.ctypes.data + target % WIDTH  # both are aligned alike
-    image = carray(_pointer(target), floats, np.float32)
-    made = carray(_pointer(source), floats, np.float32)
+    image = carray(pointer(target), floats, np.float32)
+    made = carray(pointer(source), floats, np.float32)
     i = 0
     while i < floats and (target + 4 * i) % WIDTH:
         image[i] = made[i]
         made[i] = 0
         i += 1
     while i + LANES <= floats:
-        _move(source + 4 * i, target + 4 * i)
+        move(source + 4 * i, target + 4 * i)
         i += LANES
     while i < floats:
         image[i] = made[i]
@@ -183,19 +107,19 @@ def pick(address, shard, row, like, out):  # type: ignore[no-untyped-def]
     """`out[k]` = element `row[k]` of the column at `address[shard[k]]`."""
     for k in range(len(row)):
         if k + AHEAD < len(row):
-            _prefetch(address[shard[k + AHEAD]] + row[k + AHEAD] * like.itemsize)
-        out[k] = carray(_pointer(address[shard[k]]), row[k] + 1, like.dtype)[row[k]]
+            prefetch(address[shard[k + AHEAD]] + row[k + AHEAD] * like.itemsize)
+        out[k] = carray(pointer(address[shard[k]]), row[k] + 1, like.dtype)[row[k]]
 
 
 @compiled
-def pick_dense(address, shard, row, out):  # type: ignore[no-untyped-def]
-    """`out[k]` = event `row[k]` of the dense float32 images at `address[shard[k]]`; out (n, channels, cells)."""
+def pick_dense(address, shard, row, bits, out):  # type: ignore[no-untyped-def]
+    """`out[k]` = event `row[k]` of the dense images at `address[shard[k]]`; out (n, channels, cells)."""
     _, channels, cells = out.shape
     for k in range(len(row)):
-        values = carray(_pointer(address[shard[k]]), (row[k] + 1, channels, cells), np.float32)
+        values = carray(pointer(address[shard[k]]), (row[k] + 1, channels, cells), bits.dtype)
         for channel in range(channels):
             for cell in range(cells):  # assigning slices would take seconds longer to compile
-                out[k, channel, cell] = values[row[k], channel, cell]
+                out[k, channel, cell] = to_float(values[row[k], channel, cell])
 
 
 @compiled
@@ -203,8 +127,8 @@ def hit_ranges(offsets, hits, shard, row, first, last):  # type: ignore[no-untyp
     """Where the hits of every event begin and end in its shard; False if a shard tells nonsense."""
     for k in range(len(row)):
         if k + AHEAD < len(row):
-            _prefetch(offsets[shard[k + AHEAD]] + row[k + AHEAD] * 8)
-        edges = carray(_pointer(offsets[shard[k]]), row[k] + 2, np.int64)
+            prefetch(offsets[shard[k + AHEAD]] + row[k + AHEAD] * 8)
+        edges = carray(pointer(offsets[shard[k]]), row[k] + 2, np.int64)
         first[k], last[k] = edges[row[k]], edges[row[k] + 1]
         if not 0 <= first[k] <= last[k] <= hits[shard[k]]:
             return False
@@ -212,7 +136,7 @@ def hit_ranges(offsets, hits, shard, row, first, last):  # type: ignore[no-untyp
 
 
 @compiled
-def scatter_cells(place, value, shard, first, last, each_channel, like, scratch, out):  # type: ignore[no-untyped-def]
+def scatter_cells(place, value, shard, first, last, each_channel, bits, like, scratch, out):  # type: ignore[no-untyped-def]
     """Dense images of hits on cells; out (n, channels, cells) need not be zero before.
 
     False if a shard holds a cell that is not on the grid. `scratch`: as `_begin` says.
@@ -221,23 +145,23 @@ def scatter_cells(place, value, shard, first, last, each_channel, like, scratch,
     for k in range(len(first)):
         if k + AHEAD < len(first):
             _prefetch_range(place[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], like.itemsize)
-            _prefetch_range(value[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], 4 * channels)
+            _prefetch_range(value[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], bits.itemsize * channels)
         image = _begin(scratch, out, k)
-        cell = carray(_pointer(place[shard[k]]), last[k], like.dtype)
-        values = carray(_pointer(value[shard[k]]), (last[k], channels), np.float32)
+        cell = carray(pointer(place[shard[k]]), last[k], like.dtype)
+        values = carray(pointer(value[shard[k]]), (last[k], channels), bits.dtype)
         for hit in range(first[k], last[k]):
             c = np.int64(cell[hit])  # as an index that needs no conversion
             if c >= cells:
                 return False
             for channel in range(channels):
-                image[channel * cells + c] = values[hit, channel]
+                image[channel * cells + c] = to_float(values[hit, channel])
         _finish(scratch, out, k)
-    _fence()
+    fence()
     return True
 
 
 @compiled
-def scatter_points(place, value, shard, first, last, each_channel, low, pitch, shape, scratch, out):  # type: ignore[no-untyped-def]
+def scatter_points(place, value, shard, first, last, each_channel, bits, low, pitch, shape, scratch, out):  # type: ignore[no-untyped-def]
     """Dense images of points: values in one voxel add up, points outside the grid are left out.
 
     low, pitch and shape are tuples, one entry for each axis; `scratch`: as `_begin` says.
@@ -246,10 +170,10 @@ def scatter_points(place, value, shard, first, last, each_channel, low, pitch, s
     for k in range(len(first)):
         if k + AHEAD < len(first):
             _prefetch_range(place[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], 4 * axes)
-            _prefetch_range(value[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], 4 * channels)
+            _prefetch_range(value[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], bits.itemsize * channels)
         image = _begin(scratch, out, k)
-        position = carray(_pointer(place[shard[k]]), (last[k], axes), np.float32)
-        values = carray(_pointer(value[shard[k]]), (last[k], channels), np.float32)
+        position = carray(pointer(place[shard[k]]), (last[k], axes), np.float32)
+        values = carray(pointer(value[shard[k]]), (last[k], channels), bits.dtype)
         for hit in range(first[k], last[k]):
             cell = 0
             inside = True
@@ -259,9 +183,9 @@ def scatter_points(place, value, shard, first, last, each_channel, low, pitch, s
                 cell = cell * shape[axis] + (int(index) if inside else 0)
             if inside:
                 for channel in range(channels):
-                    image[channel * cells + cell] += values[hit, channel]
+                    image[channel * cells + cell] += to_float(values[hit, channel])
         _finish(scratch, out, k)
-    _fence()
+    fence()
 
 
 @compiled
@@ -270,8 +194,21 @@ def copy_hits(address, shard, first, last, like, out):  # type: ignore[no-untype
     width = out.shape[1]
     start = 0
     for k in range(len(first)):
-        hits = carray(_pointer(address[shard[k]]), (last[k], width), like.dtype)
+        hits = carray(pointer(address[shard[k]]), (last[k], width), like.dtype)
         for hit in range(first[k], last[k]):
             for i in range(width):
                 out[start, i] = hits[hit, i]
+            start += 1
+
+
+@compiled
+def copy_values(address, shard, first, last, bits, out):  # type: ignore[no-untyped-def]
+    """As `copy_hits`, values that become float32."""
+    width = out.shape[1]
+    start = 0
+    for k in range(len(first)):
+        hits = carray(pointer(address[shard[k]]), (last[k], width), bits.dtype)
+        for hit in range(first[k], last[k]):
+            for i in range(width):
+                out[start, i] = to_float(hits[hit, i])
             start += 1

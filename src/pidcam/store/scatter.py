@@ -47,9 +47,8 @@ def voxels(hits: SparseImage, low: Sequence[float], pitch: Sequence[float], shap
         flat = tensor.numpy().reshape(n, channels, -1) if n else np.empty((0, channels, 1), np.float32)
         addresses = (np.array([a.ctypes.data], np.int64) for a in (place, value))
         shard = np.zeros(n, np.int64)
-        kernels.scatter_points(
-            *addresses, shard, offsets[:-1], offsets[1:], (0,) * channels, *grid, kernels.scratch_for(flat), flat
-        )
+        hits_of = (shard, offsets[:-1], offsets[1:], (0,) * channels, np.empty(0, np.float32))
+        kernels.scatter_points(*addresses, *hits_of, *grid, kernels.scratch_for(flat), flat)
         return tensor
     cell, inside = voxel_of(hits.place, low, pitch, shape)
     out = hits.value.new_zeros(n, channels, *shape)
