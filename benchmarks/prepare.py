@@ -6,7 +6,8 @@ Events like those of cms-ecal (32 x 32 crystals, energy and time, about 50 hits;
 HDF5 in the official layout, one file per class, in a stream. The h5py loop reads slices of 1000 events of every data
 set and does nothing with them; it and pidcam take turns. `--limit-mb` is a hard limit on the anonymous memory that any
 process of prepare may have (RLIMIT_DATA): beyond it prepare would fail. Peaks of RssAnon are sampled every 20 ms. The
-last line is one JSON object; `ratio` is the speed of prepare over that of the loop.
+last line is one JSON object; `ratio` is the speed of prepare over that of the loop, `cpu_ratio` the CPU time of the loop
+over that of prepare in all its processes (with their start): what one core gains, also on a busy machine.
 """
 
 from __future__ import annotations
@@ -45,11 +46,14 @@ def main() -> None:
 def study(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     files = write_raw(options.events, options.chunk, work, options.copies)
     events, how = options.events * options.copies, {"keep_duplicates": options.copies > 1}
-    loop, prepared = [], []
+    loop, cpu, prepared = [], [], []
     for _ in range(options.rounds):
+        began = time.process_time()
         loop.append(plain_loop(files))
+        cpu.append(time.process_time() - began)
         prepared.append(in_child(files, work / "store", options.workers, options.limit_mb, how))
     seconds = {"h5py_loop": statistics.median(loop), "prepare": statistics.median(p["seconds"] for p in prepared)}
+    cpu_loop, cpu_prepare = statistics.median(cpu), statistics.median(p["cpu"] for p in prepared)
     return {
         "events": events,
         "dense_gb": round(events * 8192 / 1e9, 2),
@@ -61,6 +65,8 @@ def study(options: argparse.Namespace, work: Path) -> dict[str, Any]:
         "seconds": {name: round(s, 2) for name, s in seconds.items()},
         "events_per_second": {name: round(events / s) for name, s in seconds.items()},
         "ratio": round(seconds["h5py_loop"] / seconds["prepare"], 2),
+        "cpu_seconds": {"h5py_loop": round(cpu_loop, 2), "prepare": round(cpu_prepare, 2)},
+        "cpu_ratio": round(cpu_loop / cpu_prepare, 2),
         "peak_rss_anon_mb": {
             name: max(p["peak_mb"][name] for p in prepared) for name in ("parent", "largest_worker", "all")
         },
@@ -145,7 +151,9 @@ def _prepare(files: list[Path], out: Path, workers: int, limit_mb: int, how: dic
     seconds = time.perf_counter() - begin
     accounting = store.manifest.accounting
     assert sum(accounting.read.values()) == sum(sum(k.values()) for k in accounting.kept.values())
-    pipe.send({"seconds": seconds, "passes": passes})
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(u.ru_utime + u.ru_stime for u in used)
+    pipe.send({"seconds": seconds, "passes": passes, "cpu": cpu})
 
 
 class Sampler(threading.Thread):
