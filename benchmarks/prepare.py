@@ -6,8 +6,8 @@ Events like those of cms-ecal (32 x 32 crystals, energy and time, about 50 hits;
 HDF5 in the official layout, one file per class, in a stream. The h5py loop reads slices of 1000 events of every data
 set and does nothing with them; it and pidcam take turns. `--limit-mb` is a hard limit on the anonymous memory that any
 process of prepare may have (RLIMIT_DATA): beyond it prepare would fail. Peaks of RssAnon are sampled every 20 ms. The
-last line is one JSON object; `ratio` is the speed of prepare over that of the loop, `cpu_ratio` the CPU time of the loop
-over that of prepare in all its processes (with their start): what one core gains, also on a busy machine.
+last line is one JSON object; `ratio` is the speed of prepare over that of the loop, `cpu_ratio` the CPU time of the
+loop over that of prepare in all its processes (with their start): what one core gains, also on a busy machine.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pidcam.errors import DataError
-from pidcam.events import Cells, Dense, EventBatch, Points
+from pidcam.events import Cells, Dense, EventBatch, Images, Points
 from pidcam.schema import Channel, EventSchema, Image
-from pidcam.store.assemble import Assembler, batch_from_events
+from pidcam.store.assemble import Assembler, ImageTable, batch_from_events
 
 
 def only(image: Image, images: Dense | Cells | Points) -> tuple[EventSchema, EventBatch]:
@@ -132,3 +132,23 @@ def test_hits_of_a_damaged_shard_are_an_error_and_no_crash(toy: SimpleNamespace,
     assembler = Assembler([raw], toy.schema(), sparse=["grid"] if sparse else [])
     with pytest.raises(DataError, match="the hits of image 'grid' are damaged; prepare the store again"):
         list(assembler.batches(np.arange(12), np.zeros(12, np.int64), [5, 5, 2]))
+
+
+@pytest.mark.parametrize("kind", ["dense", "cells"])
+def test_float16_stays_so_in_memory_and_becomes_the_same_numbers(kind: str) -> None:
+    """Every one of the 65536, with infinities, NaN, zeros of both signs and the smallest."""
+    values = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    image = Image(name="a", shape=(32, 32), channels=(Channel(name="q"),))
+    images: Images = Dense(values.reshape(64, 1, 32, 32))
+    if kind == "cells":
+        images = Cells(np.arange(65) * 1024, np.tile(np.arange(1024, dtype=np.uint16), 64), values.reshape(-1, 1))
+    table = ImageTable([images], image)
+    where = table.locate(np.zeros(64, np.int64), np.arange(64))
+    out = np.empty(1 << 16, np.float32)
+    table.dense(where, out)
+    wide = values.astype(np.float32)
+    known = ~np.isnan(wide)
+    assert np.array_equal(out[known].view(np.uint32), wide[known].view(np.uint32))
+    assert np.isnan(out[~known]).all()
+    if kind == "cells":
+        assert np.array_equal(table.sparse(where).value.numpy()[:, 0], wide, equal_nan=True)
