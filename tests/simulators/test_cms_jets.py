@@ -34,7 +34,7 @@ def dense(batch: EventBatch) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def jets() -> dict[str, EventBatch]:
-    return {name: simulate(name, 90, **QUIET) for name in ("quark", "gluon")}
+    return {name: simulate(name, 60, **QUIET) for name in ("quark", "gluon")}
 
 
 def test_gluon_jets_are_wider_heavier_and_of_more_particles(jets: dict[str, EventBatch]) -> None:
