@@ -77,7 +77,14 @@ def study(detector: str, work: Path, more: list[str], assignments: list[str]) ->
     store = pidcam.prepare(detector, raw.files, work / "store", split="0.7/0.1/0.2", seed=1, keep_duplicates=same)
     default, _ = choose_model(detector, store.schema)
     names = dict.fromkeys(filter(None, [default, about.reference, "bdt", *more]))
-    rows = {}
+    rows: dict[str, Any] = {}
+    content: dict[str, Any] = {
+        "detector": detector,
+        "n": about.n,
+        "classes": len(store.schema.class_names),
+        "rows": rows,
+    }
+    content |= {"train": store.manifest.events("train"), "machine": machine()}
     for name in (*names, *([FEATURES] if store.schema.features and store.schema.images else [])):
         given = [] if name == "bdt" else [*about.set, *assignments]
         model = "mlp" if name == FEATURES else name
@@ -90,10 +97,7 @@ def study(detector: str, work: Path, more: list[str], assignments: list[str]) ->
         rows[name] |= {"seconds": run.about["fit_seconds"], "parameters": run.about["parameters"]}
         rows[name]["role"] = "default" if name == default else "published" if name == about.reference else ""
         print(f"{detector:20} {name:18} AUC {with_error(metrics['auc'], metrics['auc_error'])}", flush=True)
-    content = {"detector": detector, "n": about.n, "classes": len(store.schema.class_names), "rows": rows}
-    content["train"] = store.manifest.events("train")
-    content["machine"] = machine()
-    write_json(work / "rows.json", content)
+        write_json(work / "rows.json", content)
     return content
 
 
