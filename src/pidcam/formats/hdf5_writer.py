@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from pidcam.errors import ConfigError, InputError
-from pidcam.events import Cells, EventBatch
+from pidcam.events import Cells, Dense, EventBatch
 from pidcam.formats.hdf5_disk import new_hdf5
 from pidcam.formats.hdf5_pieces import Pieces
 from pidcam.formats.layout import ImageSource, Layout
@@ -64,10 +64,10 @@ class Hdf5Writer:
 
     def write(self, batch: EventBatch) -> None:
         """Append events; images dense, as cells or points."""
-        cells = self._out.cells(batch, _is_large)
-        for image, dense, hits in cells:
-            self._append_cells(image, dense, hits)
-        for key, array in self._out.columns(batch, without={image.name for image, _, _ in cells}).items():
+        large = self._out.large(batch, _is_large)
+        for image, dense, given in large:
+            self._append_large(image, dense, given)
+        for key, array in self._out.columns(batch, without={image.name for image, _, _ in large}).items():
             self._append(key, array)
         for image, source in self._out.sources.hits:
             offsets, arrays = self._out.hits(batch, image, source)
@@ -88,8 +88,8 @@ class Hdf5Writer:
         data[rows:] = array
         self._disk.check()
 
-    def _append_cells(self, image: Image, source: ImageSource, cells: Cells) -> None:
-        """A large image is written from its hits."""
+    def _append_large(self, image: Image, source: ImageSource, images: Cells | Dense) -> None:
+        """A large image is written chunk by chunk."""
         key = first(source.key)
         if key not in self._file:
             self._create(key, image.dense_shape, np.dtype(source.dtype))
@@ -97,8 +97,8 @@ class Hdf5Writer:
         if key not in self._pieces:
             self._pieces[key] = Pieces(data, LEVEL)
         rows = len(data)
-        data.resize(rows + len(cells), axis=0)
-        self._pieces[key].write(rows, cells)
+        data.resize(rows + len(images), axis=0)
+        self._pieces[key].write(rows, images)
         self._disk.check()
 
     def _create(self, key: str, event: tuple[int, ...], dtype: np.dtype) -> None:

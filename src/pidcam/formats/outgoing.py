@@ -32,16 +32,18 @@ class Outgoing:
         self.labels = Labels(layout.label, schema) if layout.label and layout.label.key is not None else None
         self.file_class = class_of_file(layout.label, schema, path) if layout.label and not self.labels else None
 
-    def cells(
-        self, batch: EventBatch, large: Callable[[tuple[int, ...], np.dtype], bool]
-    ) -> list[tuple[Image, ImageSource, Cells]]:
-        """Dense images of the file that the batch has as cells, of which an event of this shape and type is `large`."""
+    def large(
+        self, batch: EventBatch, is_large: Callable[[tuple[int, ...], np.dtype], bool]
+    ) -> list[tuple[Image, ImageSource, Cells | Dense]]:
+        """Dense images of the file of which an event of this shape and type `is_large`."""
         found = []
         for image, source in self.sources.images:
             given = batch.images[image.name]
             plain = source.order == "channel-first" and not source.flat
-            if isinstance(given, Cells) and plain and large(image.dense_shape, np.dtype(source.dtype)):
-                _require_exact(image, source, given.value)
+            if isinstance(given, Dense) and given.values.shape[1:] != image.dense_shape:
+                continue  # refused where it is made raw
+            if not isinstance(given, Points) and plain and is_large(image.dense_shape, np.dtype(source.dtype)):
+                _require_exact(image, source, given.values if isinstance(given, Dense) else given.value)
                 found.append((image, source, given))
         return found
 
