@@ -88,7 +88,8 @@ def test_the_command_line(digits: Path, tmp_path: Path, monkeypatch: pytest.Monk
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert told["store"] == "stores/digits"
-    assert told["raw_layout"]["images"]["images"] == {"key": "images", "order": "no-channel", "flat": False}
+    source = {"key": "images", "order": "no-channel", "flat": False, "dtype": "float32"}
+    assert told["raw_layout"]["images"]["images"] == source
 
 
 def test_another_card_makes_another_store(digits: Path, tmp_path: Path) -> None:
