@@ -61,7 +61,7 @@ def markdown(result: RecipeResult) -> str:
     for run, (name, of) in zip(result.runs.values(), result.metrics.items(), strict=True):
         cells = [with_error(of[s][k], of[s][f"{k}_error"], 3) for k in ("accuracy", "auc") for s in ("train", "test")]
         lines.append(" | ".join(["| " + name, *cells, duration(run.about["fit_seconds"]) + " |"]))
-    notes = [f"{model.name}: {model.note}." for model in result.recipe.models if model.note]
+    notes = [f"- {model.name}: {model.note}." for model in result.recipe.models if model.note]
     return "\n".join([*lines, "", *notes]) + "\n"
 
 
@@ -88,12 +88,13 @@ def _images(axes: np.ndarray, store: Store) -> None:
         shown = axis.imshow(np.maximum(mean, 1e-5), norm=norm, cmap="viridis", origin="lower")
         axis.set_title(f"mean {name}", fontsize=10)
     ratio = np.log2(np.maximum(means[1], 1e-5) / np.maximum(means[0], 1e-5))
-    axes[2].imshow(ratio, cmap="RdBu_r", vmin=-2.5, vmax=2.5, origin="lower")
-    axes[2].set_title(f"{classes[1]} / {classes[0]}, log2", fontsize=10)
+    compared = axes[2].imshow(ratio, cmap="RdBu_r", vmin=-2.5, vmax=2.5, origin="lower")
+    axes[2].set_title(f"{classes[1]} / {classes[0]}", fontsize=10)
     for axis in axes:
         axis.set(xticks=[], yticks=[], xlabel="phi")
     axes[0].set_ylabel("eta")
     axes[0].figure.colorbar(shown, ax=list(axes[:2]), location="bottom", shrink=0.7, label="energy / 50 GeV")
+    axes[0].figure.colorbar(compared, ax=axes[2], location="bottom", label="log2 of the ratio")
 
 
 def _roc(axis: Axes, tests: dict[str, Predictions]) -> None:
