@@ -61,7 +61,7 @@ def markdown(result: RecipeResult) -> str:
     for run, (name, of) in zip(result.runs.values(), result.metrics.items(), strict=True):
         cells = [with_error(of[s][k], of[s][f"{k}_error"], 3) for k in ("accuracy", "auc") for s in ("train", "test")]
         lines.append(" | ".join(["| " + name, *cells, duration(run.about["fit_seconds"]) + " |"]))
-    notes = [f"- {model.name}: {model.note}." for model in result.recipe.models if model.note]
+    notes = [f"- {name}: {note}." for name, note in result.notes.items()]
     return "\n".join([*lines, "", *notes]) + "\n"
 
 

@@ -73,7 +73,7 @@ def table(models: dict[str, dict[str, Any]], result: RecipeResult) -> str:
         pairs = ", ".join(f"{p['difference']:+.4f} ± {p['error']:.4f}" for p in of["differences"]) or "-"
         auc = with_error(of["auc"], of["statistical_error"])
         lines.append(f"| {name} | {auc} | {spread} | {pairs} | {duration(of['fit_seconds'])} |")
-    notes = [f"- {model.name}: {model.note}." for model in result.recipe.models if model.note]
+    notes = [f"- {name}: {note}." for name, note in result.notes.items()]
     return text + "\n".join([*lines, "", *notes]) + "\n"
 
 

@@ -114,9 +114,8 @@ def show_recipe(result: RecipeResult) -> None:
     from pidcam.verbs.repeat import spread_table
 
     show_metrics(result.metrics, {name: run.about.get("fit_seconds") for name, run in result.runs.items()})
-    for said in result.recipe.models:
-        if said.note and any(name.split(" ")[0] == said.name for name in result.runs):
-            console().print(Text(f"{said.name}: {said.note}"), soft_wrap=True)
+    for name, note in result.notes.items():
+        console().print(Text(f"{name}: {note}"), soft_wrap=True)
     for model, summary in result.spread.items():
         table = spread_table(summary)
         show_table(table.columns, [list(map(cell_text, row)) for row in table.rows], title=f"{model}, {table.title}")

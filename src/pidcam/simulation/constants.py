@@ -19,3 +19,6 @@ BOHR_RADIUS = 5.29177211e-9
 
 HBAR_C = 1.97326980e-11
 """MeV cm"""
+
+CURVATURE = 0.299792458
+"""1 / R = 0.2998 B / p of a particle of one charge, across the field: R in m, B in T, p in GeV."""

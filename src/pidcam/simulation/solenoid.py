@@ -7,10 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from pidcam.simulation.constants import CURVATURE
 
-CURVATURE = 0.299792458
-"""1 / R = 0.2998 B / pT with R in m, B in T, pT in GeV."""
+Floats = NDArray[np.float64]
 
 
 class Barrel(NamedTuple):

@@ -12,9 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pidcam.compiled import compiled
-
-CURVATURE = 0.299792458
-"""1 / R = 0.2998 B / p with R in m, B in T, p in GeV."""
+from pidcam.simulation.constants import CURVATURE
 
 LOST = 0.95
 """Sine of the angle to z beyond which a particle curls and does not arrive."""

@@ -15,6 +15,7 @@ from pydantic import AfterValidator
 
 from pidcam.compiled import compiled
 from pidcam.events import Cells, Dense, EventBatch
+from pidcam.simulation import cms_tracker
 from pidcam.simulation.crystals import OUTER, Crystals, electron_shower, photon_shower
 from pidcam.simulation.materials import LEAD_TUNGSTATE
 from pidcam.simulation.upstream import Tracker, straight_impact, transport
@@ -35,13 +36,8 @@ SIDE = 32
 UNIT = 50.0
 """GeV: the unit of energy in the official files."""
 
-ETA = (0.0, 0.15, 0.45, 0.75, 1.05, 1.48)
-THICKNESS = (0.40, 0.42, 0.52, 0.75, 1.20, 1.85)
-"""Radiation lengths of the tracker at |eta|, interpolated: from 0.4 in the middle of the barrel to 1.8 or 1.9 at its
-end."""
-
-LAYERS, SPACING, WALL = 10, 0.12, 1.29
-"""The tracker's material lies in ten layers 12 cm apart, the crystals begin 1.29 m from the beam line."""
+LAYERS, SPACING = 10, 0.12
+"""The tracker's material lies in ten layers 12 cm apart."""
 
 DENSER = (1.05, 0.975)
 """Factor of the material that photons and electrons see, adjusted: 7/9 per radiation length and complete screening are
@@ -67,8 +63,8 @@ NOISE_TIME, CONSTANT_TIME = 35.1, 0.02
 
 
 def _in_the_barrel(eta: tuple[float, float]) -> tuple[float, float]:
-    if max(map(abs, eta)) > ETA[-1]:
-        raise ValueError(f"the barrel ends at |eta| = {ETA[-1]}")
+    if max(map(abs, eta)) > cms_tracker.ETA[-1]:
+        raise ValueError(f"the barrel ends at |eta| = {cms_tracker.ETA[-1]}")
     return eta
 
 
@@ -118,10 +114,10 @@ def true_energies(
     parameters: CmsEcal, charge: np.ndarray, pt: np.ndarray, eta: np.ndarray, rng: Generator
 ) -> np.ndarray:
     """(n, 32, 32) GeV deposited in the crystals, the highest at [16, 16]."""
-    thickness = np.interp(abs(eta), ETA, THICKNESS) * parameters.material * np.where(charge == 0, *DENSER)
+    thickness = cms_tracker.thickness(eta) * parameters.material * np.where(charge == 0, *DENSER)
     images = np.zeros((len(pt), SIDE, SIDE))
     tracker = Tracker(
-        LAYERS, 1.0, 0.0, SPACING, WALL, parameters.field, IONISATION, CUT,
+        LAYERS, 1.0, 0.0, SPACING, cms_tracker.CRYSTALS, parameters.field, IONISATION, CUT,
         int(parameters.bremsstrahlung), int(parameters.conversions), int(parameters.scattering),
     )  # fmt: skip
     wall = Crystals(

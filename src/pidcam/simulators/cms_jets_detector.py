@@ -11,11 +11,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pidcam.simulation import cms_tracker
 from pidcam.simulation.generator import Particles
 from pidcam.simulation.jet_images import ECAL, HCAL, TRACKS, Hits, Profiles
 from pidcam.simulation.solenoid import Barrel, bent, impact
 from pidcam.simulation.two_calorimeters import Pair, hadrons, smeared
-from pidcam.simulators.cms_ecal import ETA, THICKNESS
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -26,7 +26,7 @@ TRACKED, INNER = 2.5, 0.3
 """|eta| of the tracker, and m from the beam line within which tracks must begin."""
 PION = 0.13957
 """GeV"""
-SURFACE = Barrel(radius=1.29, end=3.15)
+SURFACE = Barrel(radius=cms_tracker.CRYSTALS, end=3.15)
 MATERIAL = (0.04, 1.15)
 """m from the beam line between which photons convert."""
 PHOTON_RESOLUTION = (0.028, 0.003)
@@ -140,7 +140,7 @@ def _conversions(
     p: Particles, detector: Detector, rng: np.random.Generator
 ) -> tuple[NDArray[np.bool_], Floats, Floats]:
     """Which photons become pairs, what the first of the two takes, and how far (m) it is from there to the crystals."""
-    thickness = np.interp(np.abs(p.eta), ETA, THICKNESS) * detector.material
+    thickness = cms_tracker.thickness(p.eta) * detector.material
     probability = 1 - np.exp(-7 / 9 * thickness)
     converts = (p.pdg == 22) & (rng.random(len(p.pt)) < probability)
     return converts, rng.random(len(p.pt)), SURFACE.radius - rng.uniform(*MATERIAL, len(p.pt))

@@ -38,13 +38,19 @@ class RecipeResult:
     comparisons: dict[str, AucComparison]
     report: Path
 
+    @property
+    def notes(self) -> dict[str, str]:
+        """{model: what its recipe wants to be read with its row}, of those that were trained."""
+        trained = {name.split(" ")[0] for name in self.runs}
+        return {model.name: model.note for model in self.recipe.models if model.note and model.name in trained}
+
     def as_json(self) -> dict[str, Any]:
         return {
             "recipe": self.recipe.name,
             "store": str(self.store.path),
             "runs": {name: str(run.path) for name, run in self.runs.items()},
             "metrics": self.metrics,
-            "notes": {model.name: model.note for model in self.recipe.models if model.note},
+            "notes": self.notes,
             "fit_seconds": {name: run.about.get("fit_seconds") for name, run in self.runs.items()},
             "spread": {model: of["splits"] for model, of in self.spread.items()},
             "reference": self.recipe.reference,
