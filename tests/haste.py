@@ -1,15 +1,23 @@
-"""Where pages and notebooks are run for their words, figures are made but not drawn."""
+"""Where things are run for other reasons, figures are made but not drawn: it would take most of the time."""
 
 from __future__ import annotations
 
-NO_DRAWING = """
-def draw_nothing():
+import inspect
+
+
+def blank_savefig():
+    """What `Figure.savefig` may be replaced by: it writes an empty picture in place of any figure."""
     from matplotlib.figure import Figure
 
     draw, blank = Figure.savefig, Figure(figsize=(0.1, 0.1))
-    Figure.savefig = lambda figure, *args, **options: draw(blank, *args, **options)
+    return lambda figure, *args, **options: draw(blank, *args, **options)
 
 
-draw_nothing()
+NO_DRAWING = f"""
+{inspect.getsource(blank_savefig)}
+
+from matplotlib.figure import Figure
+
+Figure.savefig = blank_savefig()
 """
-"""Python that a page or notebook in a process of its own begins with; it leaves one name behind."""
+"""Python that a page or notebook in a process of its own begins with."""

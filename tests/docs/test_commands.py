@@ -17,7 +17,7 @@ from pages import PAGES, README, Block, Page
 from typer.testing import CliRunner
 
 import pidcam
-from haste import NO_DRAWING
+from haste import NO_DRAWING, blank_savefig
 from pidcam.cli.main import app
 from pidcam.training import loop
 
@@ -37,9 +37,8 @@ def in_haste() -> Iterator[None]:
 
     `--quick` is quicker still: no number depends on it here.
     """
-    draw, blank = Figure.savefig, Figure(figsize=(0.1, 0.1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", lambda figure, *args, **options: draw(blank, *args, **options))
+        patch.setattr(Figure, "savefig", blank_savefig())
         patch.setattr(loop, "probe_precision", lambda *_: {"fp32": 1.0, "bf16": 1.0})
         for verb in ("prepare", "run"):
             patch.setattr(f"pidcam.verbs.{verb}.QUICK_LIMIT", EVENTS)

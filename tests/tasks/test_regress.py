@@ -12,6 +12,7 @@ import torch
 from matplotlib.figure import Figure
 
 import pidcam
+from haste import blank_savefig
 from pidcam.batch import Batch
 from pidcam.detectors.base import Detector
 from pidcam.errors import ConfigError, InputError, UnknownNameError
@@ -179,11 +180,7 @@ def test_trees_measure_energies_and_their_errors(store, tmp_path):
 
 
 def test_a_network_goes_all_the_road(store, tmp_path, monkeypatch):
-    draw, blank = (
-        Figure.savefig,
-        Figure(figsize=(0.1, 0.1)),
-    )  # figures are made, but drawing them takes most of the time
-    monkeypatch.setattr(Figure, "savefig", lambda figure, *args, **options: draw(blank, *args, **options))
+    monkeypatch.setattr(Figure, "savefig", blank_savefig())
     run = pidcam.train(store.path, tmp_path / "mlp", config={"model": {"name": "mlp", "dropout": 0.0}}, **HOW)
     told = run.config.task.options
     assert told["centre"]["energy"] == pytest.approx(55, abs=2)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
+from haste import blank_savefig
 from pidcam.store.store import Store
 from pidcam.verbs.evaluate import evaluate
 from pidcam.verbs.train import train
@@ -22,9 +23,8 @@ SMALL = {
 
 @contextmanager
 def _blank() -> Iterator[None]:
-    draw, blank = Figure.savefig, Figure(figsize=(0.1, 0.1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", lambda figure, *args, **options: draw(blank, *args, **options))
+        patch.setattr(Figure, "savefig", blank_savefig())
         yield
 
 
