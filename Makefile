@@ -19,9 +19,9 @@ $(READY): pyproject.toml constraints.txt
 demo: $(READY)
 	$(BIN)/pidcam run egamma
 
-# the tests that compute share the cores; each worker keeps to one thread
+# the tests that compute share the cores, file by file, for those of a file share what they make; each worker has one thread
 test: $(READY) lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # the documentation, every page checked, as site/index.html
 docs: $(READY)

@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import signal
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+from haste import blank_savefig
 from pidcam.store.store import Store
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "data"
 
-sys.path.insert(0, str(Path(__file__).parent))  # what tests of several folders import
+DRAW = Figure.savefig
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as shells start what runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_drawing() -> Iterator[None]:
+    """Figures are made but not drawn, which would take most of the time: what looks at them asks for `drawing`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", blank_savefig())
+        yield
+
+
+@pytest.fixture
+def drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are drawn."""
+    monkeypatch.setattr(Figure, "savefig", DRAW)
 
 
 def write_egamma(folder: Path, events: int, start: int = 0) -> list[Path]:

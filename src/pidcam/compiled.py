@@ -6,6 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from numba import njit
+from numba.core import entrypoints
+
+import pidcam
+
+if pidcam.own_process:
+    # packages that happen to be installed (awkward, vector and with it sympy) would teach numba their types when it
+    # first compiles, which takes a second in every process; our loops take arrays alone
+    entrypoints._already_initialized = True
 
 
 def compiled(function: Callable[..., Any]) -> Any:

@@ -7,10 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from pages import DOCS, PAGES
-
-pytestmark = pytest.mark.xdist_group("docs")
 
 
 def test_documentation_builds(tmp_path: Path) -> None:

@@ -12,12 +12,11 @@ from pathlib import Path
 import h5py
 import pytest
 import typer
-from matplotlib.figure import Figure
 from pages import PAGES, README, Block, Page
 from typer.testing import CliRunner
 
 import pidcam
-from haste import NO_DRAWING, blank_savefig
+from haste import NO_DRAWING
 from pidcam.cli.main import app
 from pidcam.training import loop
 
@@ -27,18 +26,14 @@ EVENTS = 60
 
 RUN = [page for page in (*PAGES, README) if page.has("bash", "python")]
 
-# one worker runs them all, for they share what they begin with
-pytestmark = pytest.mark.xdist_group("docs")
-
 
 @pytest.fixture(scope="module", autouse=True)
 def in_haste() -> Iterator[None]:
-    """Figures are made but not drawn, number formats not timed: other tests do, and it would take most of the time.
+    """Number formats are not timed: other tests do that.
 
     `--quick` is quicker still: no number depends on it here.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Figure, "savefig", blank_savefig())
         patch.setattr(loop, "probe_precision", lambda *_: {"fp32": 1.0, "bf16": 1.0})
         for verb in ("prepare", "run"):
             patch.setattr(f"pidcam.verbs.{verb}.QUICK_LIMIT", EVENTS)

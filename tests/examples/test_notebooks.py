@@ -41,7 +41,6 @@ def folder(tmp_path: Path) -> Path:
     return data.parent
 
 
-@pytest.mark.xdist_group("notebooks")
 @notebooks
 def test_notebook_runs(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIDCAM_QUICK", "1")

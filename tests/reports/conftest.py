@@ -81,3 +81,8 @@ def history_rows():
         | {"valid_accuracy": 0.6 + 0.015 * i, "valid_auc": 0.7 + 0.01 * i, "learning_rate": 1e-3 / i, "seconds": 1.0}
         for i in range(1, 9)
     ]
+
+
+@pytest.fixture(autouse=True)
+def seen(drawing):
+    """Here figures are drawn."""

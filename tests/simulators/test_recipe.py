@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from matplotlib.figure import Figure
 
 import pidcam
 from pidcam.config import dump_yaml
@@ -30,11 +29,9 @@ RECIPE = {
 
 @pytest.fixture(autouse=True)
 def folder(toy_simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Toys are known in this process only; figures are made but not drawn, which would take most of the time."""
+    """Toys are known in this process only."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("pidcam.simulators.run.available_cores", lambda: 1)
-    draw, blank = Figure.savefig, Figure(figsize=(0.1, 0.1))
-    monkeypatch.setattr(Figure, "savefig", lambda figure, *args, **options: draw(blank, *args, **options))
 
 
 def recipe(path: Path, **changes: object) -> Path:

@@ -9,10 +9,8 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
 
 import pidcam
-from haste import blank_savefig
 from pidcam.batch import Batch
 from pidcam.detectors.base import Detector
 from pidcam.errors import ConfigError, InputError, UnknownNameError
@@ -179,8 +177,7 @@ def test_trees_measure_energies_and_their_errors(store, tmp_path):
     assert len(run.model.importance()) > 5
 
 
-def test_a_network_goes_all_the_road(store, tmp_path, monkeypatch):
-    monkeypatch.setattr(Figure, "savefig", blank_savefig())
+def test_a_network_goes_all_the_road(store, tmp_path):
     run = pidcam.train(store.path, tmp_path / "mlp", config={"model": {"name": "mlp", "dropout": 0.0}}, **HOW)
     told = run.config.task.options
     assert told["centre"]["energy"] == pytest.approx(55, abs=2)

@@ -18,8 +18,6 @@ from pidcam.predictions import Predictions
 from pidcam.training.run import Run
 from pidcam.verbs.evaluate import evaluate
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
-
 SECTIONS = {"working_points", "cuts", "calibration", "overtraining", "confusion", "warnings"}
 
 

@@ -9,8 +9,6 @@ from typer.testing import CliRunner
 
 from pidcam.cli.main import app
 
-pytestmark = pytest.mark.usefixtures("blank_figures")
-
 
 def call(*words):
     done = CliRunner().invoke(app, [*map(str, words), "--quiet"])

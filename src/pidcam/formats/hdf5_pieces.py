@@ -15,7 +15,7 @@ class Pieces:
     """Writes images (channels, *axes) to a data set of chunks (1, channels, *axes but the last, step)."""
 
     def __init__(self, data: h5py.Dataset, level: int):
-        self._data, self._level = data, level
+        self._data, self._level, self._shuffle = data, level, data.shuffle
         _, channels, *axes = data.shape
         self._length, self._step = axes[-1], data.chunks[-1]
         rows = int(np.prod(axes[:-1], dtype=np.int64))
@@ -39,9 +39,10 @@ class Pieces:
         piece[:] = 0
 
     def _write_piece(self, row: int, number: int, piece: np.ndarray) -> None:
-        shuffled = piece.reshape(-1).view(np.uint8).reshape(-1, piece.itemsize).T.tobytes()
+        octets = piece.reshape(-1).view(np.uint8).reshape(-1, piece.itemsize)
+        plain = (octets.T if self._shuffle else octets).tobytes()
         corner = (row, *[0] * (len(self._data.shape) - 2), number * self._step)
-        self._data.id.write_direct_chunk(corner, deflated(shuffled, self._level))
+        self._data.id.write_direct_chunk(corner, deflated(plain, self._level))
 
     def _write_cells(self, row: int, cells: Cells) -> None:
         touched = np.zeros(len(self._buffer), np.bool_)

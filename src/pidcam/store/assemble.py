@@ -14,6 +14,7 @@ from pidcam.schema import EventSchema, Image
 from pidcam.store import kernels
 from pidcam.store.buffers import Buffers
 from pidcam.store.memory import will_need
+from pidcam.store.quickest import Quickest
 
 Where = tuple[np.ndarray, ...]
 """Shard of events, and their rows (dense images) or where their hits begin and end in it; (n,) int64 each."""
@@ -60,6 +61,7 @@ class ImageTable:
             _addresses(a) for a in (self._offsets, self._place, self._value)
         )
         self._each_channel = (0,) * self._channels
+        self._past_caches = Quickest((True, False))
 
     def locate(self, shard: np.ndarray, row: np.ndarray) -> Where:
         """Where events lie in their shards; `DataError` if a shard tells nonsense."""
@@ -80,13 +82,13 @@ class ImageTable:
         shard, first, last = where
         _, place, value = self._addresses
         hits = (place, value, shard, first, last, self._each_channel, self._bits)
-        scratch = kernels.scratch_for(flat)
-        if self.kind is Points:
-            grid = self.image
-            low, pitch, shape = grid.low, grid.pitch, grid.shape
-            kernels.scatter_points(*hits, low, pitch, shape, scratch, flat)
-        elif not kernels.scatter_cells(*hits, self._like, scratch, flat):
-            raise damaged_hits(self.image)
+        with self._past_caches.chosen(flat.nbytes) as past:
+            into = (kernels.scratch_for(flat), past, flat)
+            if self.kind is Points:
+                grid = self.image
+                kernels.scatter_points(*hits, grid.low, grid.pitch, grid.shape, *into)
+            elif not kernels.scatter_cells(*hits, self._like, *into):
+                raise damaged_hits(self.image)
 
     def sparse(self, where: Where, *, flat: bool = False) -> SparseImage:
         """Hits end to end: cell indices or coordinates (hits, axes), or flat cell numbers (hits, 1); their values."""

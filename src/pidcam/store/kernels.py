@@ -39,18 +39,22 @@ def _prefetch_range(address, first, last, size):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _begin(scratch, out, k):  # type: ignore[no-untyped-def]
+def _begin(scratch, out, k, past):  # type: ignore[no-untyped-def]
     """Where the image of event k is made, flat and zero.
 
     In `scratch`, which is zero, holds `LANES` floats more than an image and fits in a cache; or, if it is empty, in
-    `out` itself. Either way `out` is written past the caches: reading lines that are overwritten anyway is what takes
-    the time, and a batch is larger than a cache.
+    `out` itself. Either way `out` is written `past` the caches, or not. Where a batch is larger than the caches,
+    reading lines that are overwritten anyway is what takes the time; where it fits, writing to memory is.
     """
     floats = out.shape[1] * out.shape[2]
     target = out.ctypes.data + 4 * k * floats
-    if len(scratch):
+    if past and len(scratch):
         return carray(pointer(scratch.ctypes.data + target % WIDTH), floats, np.float32)
     image = carray(pointer(target), floats, np.float32)
+    if not past:
+        for i in range(floats):
+            image[i] = 0
+        return image
     i = 0
     while i < floats and (target + 4 * i) % WIDTH:
         image[i] = 0
@@ -65,9 +69,9 @@ def _begin(scratch, out, k):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _finish(scratch, out, k):  # type: ignore[no-untyped-def]
-    """Move the image of event k from `scratch` to `out`, and leave zeros there."""
-    if not len(scratch):
+def _finish(scratch, out, k, past):  # type: ignore[no-untyped-def]
+    """Move the image of event k from `scratch`, if it was made there, to `out`, and leave zeros there."""
+    if not past or not len(scratch):
         return
     floats = out.shape[1] * out.shape[2]
     target = out.ctypes.data + 4 * k * floats
@@ -136,17 +140,17 @@ def hit_ranges(offsets, hits, shard, row, first, last):  # type: ignore[no-untyp
 
 
 @compiled
-def scatter_cells(place, value, shard, first, last, each_channel, bits, like, scratch, out):  # type: ignore[no-untyped-def]
+def scatter_cells(place, value, shard, first, last, each_channel, bits, like, scratch, past, out):  # type: ignore[no-untyped-def]
     """Dense images of hits on cells; out (n, channels, cells) need not be zero before.
 
-    False if a shard holds a cell that is not on the grid. `scratch`: as `_begin` says.
+    False if a shard holds a cell that is not on the grid. `scratch`, `past`: as `_begin` says.
     """
     channels, cells = len(each_channel), out.shape[2]
     for k in range(len(first)):
         if k + AHEAD < len(first):
             _prefetch_range(place[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], like.itemsize)
             _prefetch_range(value[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], bits.itemsize * channels)
-        image = _begin(scratch, out, k)
+        image = _begin(scratch, out, k, past)
         cell = carray(pointer(place[shard[k]]), last[k], like.dtype)
         values = carray(pointer(value[shard[k]]), (last[k], channels), bits.dtype)
         for hit in range(first[k], last[k]):
@@ -155,23 +159,23 @@ def scatter_cells(place, value, shard, first, last, each_channel, bits, like, sc
                 return False
             for channel in range(channels):
                 image[channel * cells + c] = to_float(values[hit, channel])
-        _finish(scratch, out, k)
+        _finish(scratch, out, k, past)
     fence()
     return True
 
 
 @compiled
-def scatter_points(place, value, shard, first, last, each_channel, bits, low, pitch, shape, scratch, out):  # type: ignore[no-untyped-def]
+def scatter_points(place, value, shard, first, last, each_channel, bits, low, pitch, shape, scratch, past, out):  # type: ignore[no-untyped-def]
     """Dense images of points: values in one voxel add up, points outside the grid are left out.
 
-    low, pitch and shape are tuples, one entry for each axis; `scratch`: as `_begin` says.
+    low, pitch and shape are tuples, one entry for each axis; `scratch`, `past`: as `_begin` says.
     """
     channels, axes, cells = len(each_channel), len(shape), out.shape[2]
     for k in range(len(first)):
         if k + AHEAD < len(first):
             _prefetch_range(place[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], 4 * axes)
             _prefetch_range(value[shard[k + AHEAD]], first[k + AHEAD], last[k + AHEAD], bits.itemsize * channels)
-        image = _begin(scratch, out, k)
+        image = _begin(scratch, out, k, past)
         position = carray(pointer(place[shard[k]]), (last[k], axes), np.float32)
         values = carray(pointer(value[shard[k]]), (last[k], channels), bits.dtype)
         for hit in range(first[k], last[k]):
@@ -184,7 +188,7 @@ def scatter_points(place, value, shard, first, last, each_channel, bits, low, pi
             if inside:
                 for channel in range(channels):
                     image[channel * cells + cell] += to_float(values[hit, channel])
-        _finish(scratch, out, k)
+        _finish(scratch, out, k, past)
     fence()
 
 
