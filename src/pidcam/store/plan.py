@@ -189,9 +189,11 @@ class Plan:
         position = np.concatenate([p for p, _ in places])
         weight = None if self.weight is None else self.weight[np.concatenate([event for _, event in places])]
         count = max(1, -(-len(piece) // self._shard_events()))
-        drawn = np.sort(permutation(len(piece), "shards", self.options.seed, name) % count + piece * np.int64(count))
-        shard = drawn % count
-        mine = [shard == k for k in range(count)]
+        drawn = permutation(len(piece), "shards", self.options.seed, name) % count + piece * np.int64(count)
+        drawn.sort()
+        drawn %= count
+        inside = np.argsort(drawn, kind="stable")  # in canonical order within each shard
+        mine = np.split(inside, np.cumsum(np.bincount(drawn, minlength=count))[:-1])
         return [(piece[m], position[m], None if weight is None else weight[m]) for m in mine]
 
     def _places(self, number: int, split: int) -> tuple[np.ndarray, np.ndarray]:
