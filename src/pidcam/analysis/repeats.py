@@ -16,11 +16,12 @@ from pidcam.errors import InputError
 
 @dataclass(frozen=True)
 class SeedSpread:
-    """One quantity from n trainings that differ in their seed, on one test sample.
+    """One quantity from n trainings that differ in their seed, on one test sample, or in the fold they are tested on.
 
-    `spread` is the standard deviation over seeds (NaN for one), `robust_spread` the same from the median absolute
-    deviation; `statistical` is the error from the test sample, which all trainings share. `error_of_one` is the error
-    of a single training, `error_of_mean` that of `mean`: only the spread shrinks with n.
+    `spread` is the standard deviation over trainings (NaN for one), `robust_spread` the same from the median absolute
+    deviation; `statistical` is the error from a test sample (NaN where none is known). `error_of_one` is the error
+    of a single training, `error_of_mean` that of `mean`. If all share the test sample, only the spread shrinks with n;
+    if each has its own, their spread holds the statistical error already and all of it shrinks.
     """
 
     mean: float
@@ -51,10 +52,12 @@ class LearningCurve:
         return _power_law(np.asarray(events, dtype=np.float64), self.floor, self.scale, self.exponent)
 
 
-def over_seeds(values: ArrayLike, errors: ArrayLike | None = None) -> SeedSpread:
+def over_seeds(values: ArrayLike, errors: ArrayLike | None = None, *, shared: bool = True) -> SeedSpread:
     """Return mean, spread and errors of a quantity `values` (n,) of n trainings, with statistical `errors` (n,).
 
-    Raises InputError for NaN and differing lengths.
+    `shared`: all were tested on the same events; False for folds, whose trainings still share most of their events, so
+    that the error of the mean is somewhat too small (Y. Bengio, Y. Grandvalet, JMLR 5 (2004) 1089). Raises InputError
+    for NaN and differing lengths.
 
     >>> result = over_seeds([0.90, 0.92, 0.94], [0.01, 0.01, 0.01])
     >>> round(result.mean, 3), round(result.spread, 3), round(result.error_of_mean, 4)
@@ -62,8 +65,9 @@ def over_seeds(values: ArrayLike, errors: ArrayLike | None = None) -> SeedSpread
     """
     each = check_values(values, "values")
     n = len(each)
-    statistical = 0.0 if errors is None else float(np.sqrt(np.mean(check_values(errors, "errors", n) ** 2)))
+    statistical = np.nan if errors is None else float(np.sqrt(np.mean(check_values(errors, "errors", n) ** 2)))
     spread = float(each.std(ddof=1)) if n > 1 else np.nan
+    common = statistical if shared and errors is not None else 0.0
     return SeedSpread(
         mean=float(each.mean()),
         median=float(np.median(each)),
@@ -72,8 +76,8 @@ def over_seeds(values: ArrayLike, errors: ArrayLike | None = None) -> SeedSpread
         spread=spread,
         robust_spread=float(median_abs_deviation(each, scale="normal")) if n > 1 else np.nan,
         statistical=statistical,
-        error_of_one=float(np.hypot(statistical, spread)),
-        error_of_mean=float(np.hypot(statistical, spread / np.sqrt(n))),
+        error_of_one=float(np.hypot(common, spread)),
+        error_of_mean=float(np.hypot(common, spread / np.sqrt(n))),
         n=n,
     )
 

@@ -125,5 +125,6 @@ def show_recipe(result: RecipeResult) -> None:
             f"(paired DeLong, z = {c.z:+.1f})"
         )
         console().print(Text(line))
-    first = next(iter(result.runs.values()))
-    show_wrote("report", result.report, f"pidcam predict {first.path} FILES... --out predictions.parquet")
+    first = next(iter(result.runs.values())).path
+    fitted = first.parent if result.spread else first
+    show_wrote("report", result.report, f"pidcam predict {fitted} FILES... --out predictions.parquet")

@@ -17,7 +17,7 @@ TEST = "test"
 HASH = "hash:"
 """Before fractions that are drawn event by event."""
 
-MIN_FOLDS = 3
+MIN_FOLDS, MAX_FOLDS = 3, 100
 """One fold to test on, one to validate on, at least one to train on."""
 
 
@@ -91,9 +91,9 @@ class Split(Spec):
     def _of_folds(cls, text: str) -> Split:
         number = text.removeprefix("folds").removeprefix(":")
         folds = int(number) if number.isdecimal() else 0
-        if not MIN_FOLDS <= folds <= 100:
+        if not MIN_FOLDS <= folds <= MAX_FOLDS:
             raise ConfigError(
-                f"'{text}' gives no number of folds from {MIN_FOLDS} to 100",
+                f"'{text}' gives no number of folds from {MIN_FOLDS} to {MAX_FOLDS}",
                 where="--split",
                 fix="for example folds:5 (of which one tests, one validates and three train)",
             )

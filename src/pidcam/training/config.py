@@ -11,6 +11,7 @@ from pidcam.config import merge, parse
 from pidcam.models.base import ModelEntry, models
 from pidcam.models.choice import AUTO
 from pidcam.schema import EventSchema, Spec
+from pidcam.store.store import Store
 from pidcam.tasks.base import Task, tasks
 from pidcam.training.options import TrainingOptions
 
@@ -58,6 +59,10 @@ class RunConfig(Spec):
     @property
     def entry(self) -> ModelEntry:
         return models[self.model.name]
+
+    def open_store(self) -> Store:
+        """What was trained on: the store, or the fold of it."""
+        return Store(self.store, fold=self.fold)
 
     def build_task(self, schema: EventSchema) -> Task:
         kind = tasks[self.task.name]

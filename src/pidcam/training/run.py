@@ -111,7 +111,7 @@ class Run:
 
     def store(self) -> Store:
         """The store the run was trained on; `DataError` if it is not the same any more."""
-        store = Store(self.config.store, fold=self.config.fold)
+        store = self.config.open_store()
         if store.manifest.fingerprint != self.about["split_fingerprint"]:
             raise DataError(f"is not the store that '{self.name}' was trained on: its split differs", where=store.path)
         return store

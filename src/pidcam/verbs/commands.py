@@ -19,7 +19,9 @@ def prepare_command(store: Store) -> str:
     options = {"split": manifest.split.split()[0], "seed": manifest.seed, **manifest.options}
     options.pop("shard_events", None)  # the size of the store's files changes nothing in them
     words = [word for name, value in options.items() for word in _option(name, value)]
-    return _line("prepare", detector, *(Path(s.path) for s in manifest.sources), "--out", store.path, *words)
+    learn, judge = ([Path(s.path) for s in manifest.sources if s.test == test] for test in (False, True))
+    test = [word for path in judge for word in ("--test", path)]
+    return _line("prepare", detector, *learn, *test, "--out", store.path, *words)
 
 
 def run_commands(directory: RunDirectory, store: Path, metrics: Mapping[str, Any]) -> list[str]:

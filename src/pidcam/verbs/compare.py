@@ -34,7 +34,8 @@ def compare(
     reference: str | None = None,
     table: str | None = None,
 ) -> Comparison:
-    """Compare evaluated runs on the same test events with the first of them, or with the one named `reference`.
+    """Compare evaluated runs on the same test events with the first of them, or with `reference`: its name, or its path
+    as it is given.
 
     Writes `comparison.json`, `roc.png` and `.pdf`, for runs that differ in `training.limit` also `learning_curve.png`
     and `.pdf`, and with `table` (`tex` or `csv`) the tables into the folder `out`, nothing without
@@ -44,6 +45,7 @@ def compare(
     form = check_format(table) if table else None
     paths = [Path(run) for run in runs]
     names = _names(paths)
+    reference = {str(path): name for path, name in zip(paths, names, strict=True)}.get(str(reference), reference)
     if reference is not None and reference not in names:
         raise UnknownNameError("run", reference, names, where="reference")
     entries = [read_entry(path, name) for path, name in zip(paths, names, strict=True)]

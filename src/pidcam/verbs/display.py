@@ -121,7 +121,7 @@ def _of_run(path: Path, wish: _Wish, split: str, worst: bool) -> Displayed:
             raise InputError(f"made no mistake in the {split} split", where=path)
     else:
         rows = wish.rows(predictions.label, predictions.classes, path)
-    store = Store(parse(RunConfig, load_yaml(path / "config.yaml"), where=path / "config.yaml").store)
+    store = parse(RunConfig, load_yaml(path / "config.yaml"), where=path / "config.yaml").open_store()
     return Displayed(
         stored_events(store, split, predictions, rows), store.schema, tuple(facts(predictions, rows)), None
     )

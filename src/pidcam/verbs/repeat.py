@@ -13,12 +13,15 @@ from pidcam.errors import InputError
 from pidcam.evaluation.tables import Table
 from pidcam.files import write_json
 from pidcam.progress import say
+from pidcam.store.split import MAX_FOLDS, MIN_FOLDS
 from pidcam.store.store import Store
 from pidcam.tasks.base import scalar_metrics
 from pidcam.training.config import resolve
 from pidcam.training.group import Group, load_group
 from pidcam.verbs.evaluate import evaluate
 from pidcam.verbs.train import configuration, train
+
+FOLDS = "--folds 5 (one tests, one validates, three train)"
 
 
 def train_group(
@@ -37,8 +40,7 @@ def train_group(
     again it goes on where it stopped. Raises `InputError` if the store has another number of folds.
     """
     out = Path(out)
-    if (repeats is None) == (folds is None):
-        raise InputError("repeat with other seeds or on other folds, one of the two", fix="--repeats 5 or --folds 5")
+    require_several(repeats, folds)
     given = configuration(config, set, model=how.get("model"), task=how.get("task"))
     if folds is not None:
         found = len(Store(store).manifest.folds)
@@ -47,7 +49,7 @@ def train_group(
             raise InputError(what, where=store, fix=f"prepare it with --split folds:{folds}")
         names = {f"fold-{k}": {"fold": k} for k in range(folds)}
     else:
-        names = {f"seed-{seed}": _seeded(given, seed) for seed in _seeds(store, given, int(repeats or 0))}
+        names = {f"seed-{seed}": _seeded(given, seed) for seed in _seeds(given, int(repeats or 0))}
     for number, (name, changed) in enumerate(names.items(), start=1):
         say(f"{out / name}: {number} of {len(names)}")
         train(store, out / name, config=merge(given, changed), **how)
@@ -72,7 +74,7 @@ def evaluate_group(path: Path | str, **options: Any) -> dict[str, Any]:
             errors = [of[split].get(f"{key}_error") for of in metrics.values()]
             if None in values:
                 continue
-            spread = over_seeds(values, None if None in errors else errors)
+            spread = over_seeds(values, None if None in errors else errors, shared=group.kind == "repeats")
             summary["splits"].setdefault(split, {})[key] = plain(asdict(spread))
     write_json(group.path / "metrics.json", summary)
     return summary
@@ -90,10 +92,18 @@ def spread_table(summary: dict[str, Any]) -> Table:
     return Table("spread", f"{len(summary['members'])} {over}: {', '.join(summary['members'])}", columns, rows)
 
 
-def _seeds(store: Path | str, given: dict[str, Any], repeats: int) -> range:
-    if repeats < 2:
+def require_several(repeats: int | None, folds: int | None) -> None:
+    """`InputError` unless it is either so many repeats that they have a spread, or a number of folds."""
+    if (repeats is None) == (folds is None):
+        raise InputError("repeat with other seeds or on other folds, one of the two", fix="--repeats 5 or --folds 5")
+    if repeats is not None and repeats < 2:
         raise InputError("a spread needs two repeats or more", where="--repeats", fix="--repeats 5")
-    first = int(resolve(str(store), given, {}).training.seed)
+    if folds is not None and not MIN_FOLDS <= folds <= MAX_FOLDS:
+        raise InputError(f"{folds} is no number of folds from {MIN_FOLDS} to {MAX_FOLDS}", where="--folds", fix=FOLDS)
+
+
+def _seeds(given: dict[str, Any], repeats: int) -> range:
+    first = int(resolve("", given, {}).training.seed)
     return range(first, first + repeats)
 
 

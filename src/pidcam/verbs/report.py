@@ -98,23 +98,26 @@ def _view(directory: RunDirectory) -> RunView:
     )
 
 
+def _config(directory: RunDirectory) -> RunConfig:
+    return parse(RunConfig, load_yaml(directory.path / "config.yaml"), where=directory.path / "config.yaml")
+
+
 def _task(directory: RunDirectory) -> Task:
-    config = parse(RunConfig, load_yaml(directory.path / "config.yaml"), where=directory.path / "config.yaml")
     schema = parse(EventSchema, directory.about["schema"], where=directory.path / "run.json")
-    return config.build_task(schema)
+    return _config(directory).build_task(schema)
 
 
 def _store(directory: RunDirectory) -> Store | None:
     """The store of a run, if it is still there."""
     try:
-        return Store(_store_path(directory))
+        return _config(directory).open_store()
     except InputError as error:
         say(f"{directory.path}: the page has neither its events nor the command that prepared them ({error})")
         return None
 
 
 def _store_path(directory: RunDirectory) -> Path:
-    return Path(load_yaml(directory.path / "config.yaml")["store"])
+    return Path(_config(directory).store)
 
 
 def _commands(

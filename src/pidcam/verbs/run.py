@@ -18,7 +18,7 @@ from pidcam.training.run import Run
 from pidcam.verbs.compare import compare
 from pidcam.verbs.evaluate import evaluate
 from pidcam.verbs.prepare import QUICK_LIMIT, prepare
-from pidcam.verbs.repeat import evaluate_group, train_group
+from pidcam.verbs.repeat import evaluate_group, require_several, train_group
 from pidcam.verbs.report import report
 from pidcam.verbs.simulate import simulate
 from pidcam.verbs.train import train
@@ -84,6 +84,11 @@ def run(
     if missing := [m for m in models if m not in {x.name for x in said.models}]:
         known = ", ".join(m.name for m in said.models)
         raise InputError(f"recipe '{said.name}' has no model '{missing[0]}'", fix=f"it has: {known}")
+    if repeats is not None or folds is not None:
+        require_several(repeats, folds)
+    if folds is not None and said.test and not files:
+        what = f"recipe '{said.name}' tests on files of their own"
+        raise InputError(what, fix="take --repeats in place of --folds")
     name = f"{said.name}-quick" if quick else said.name
     given = [Path(file) for file in files]
     learn, judge = (given, []) if files else _samples(said, Path(data) / name, quick)
@@ -91,8 +96,6 @@ def run(
     if said.test and not judge:
         options.pop("split", None)  # it was made for a test sample of its own
     if folds is not None:
-        if judge:
-            raise InputError(f"recipe '{said.name}' tests on files of their own", fix="leave --folds out, or --repeats")
         options["split"], name = f"folds:{folds}", f"{name}-folds-{folds}"
     store = prepare(said.detector, learn, Path(stores) / name, test=judge, quick=quick, **options)
     name += f"-repeats-{repeats}" if repeats is not None else ""
@@ -121,7 +124,7 @@ def run(
     page = report(
         [run.path for run in done.values()],
         out=Path(runs) / f"{name}.html",
-        reference=first[said.reference].resolve().name if said.reference in first and not spread else None,
+        reference=str(first[said.reference]) if said.reference in first else None,
     )
     return RecipeResult(said, store, done, metrics, spread, comparisons, page)
 
