@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0.dev0"
 
-own_process = False
-"""Whether this process is pidcam's alone: the command, or a worker, and not somebody's notebook."""
-
 if TYPE_CHECKING:
     from pidcam.downloads import download as download
     from pidcam.predictions import Predictions as Predictions

@@ -9,14 +9,14 @@ import threading
 from types import FrameType
 from typing import Any
 
-import pidcam
+from pidcam import process
 
 EXIT_ABORTED = 130
 
 
 def main() -> None:
     """Ctrl-C is answered in one line, at whatever moment it is pressed."""
-    pidcam.own_process = True
+    process.own = True
     signal.signal(signal.SIGINT, _interrupt)
     sys.unraisablehook = _lost
     try:

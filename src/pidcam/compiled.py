@@ -8,9 +8,9 @@ from typing import Any
 from numba import njit
 from numba.core import entrypoints
 
-import pidcam
+from pidcam import process
 
-if pidcam.own_process:
+if process.own:
     # packages that happen to be installed (awkward, vector and with it sympy) would teach numba their types when it
     # first compiles, which takes a second in every process; our loops take arrays alone
     entrypoints._already_initialized = True

@@ -21,7 +21,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pidcam
+from pidcam import process
 from pidcam.errors import InputError, MissingExtraError, PidcamError
 from pidcam.progress import Progress, progress, set_quiet
 
@@ -124,6 +124,8 @@ INSTALL = "install the same pidcam in the environment of the workers"
 
 
 def _version() -> str:
+    import pidcam
+
     return pidcam.__version__
 
 
@@ -193,7 +195,7 @@ def _is_guarded(script: Path) -> bool:
 
 
 def _prepare_worker() -> None:
-    pidcam.own_process = True
+    process.own = True
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     set_quiet(True)
     threading.Thread(target=_die_with_parent, daemon=True).start()

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from pidcam.errors import DataError
 from pidcam.store.shuffle import permutation
@@ -65,6 +63,9 @@ def assign_groups(
 
 def joined(group: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Groups (n,) int64, those made one that hold the same event: number `one[i]` and number `other[i]`."""
+    from scipy.sparse import coo_array  # heavy, and seldom needed
+    from scipy.sparse.csgraph import connected_components
+
     numbers, place = np.unique(group, return_inverse=True)
     edges = coo_array((np.ones(len(one)), (place[one], place[other])), shape=(len(numbers), len(numbers)))
     return connected_components(edges, directed=False)[1].astype(np.int64)[place]

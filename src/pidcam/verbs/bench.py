@@ -21,9 +21,10 @@ from pidcam.training.batch_sizes import Trial, devices, try_batch_size
 from pidcam.training.config import RunConfig
 from pidcam.training.options import RISING
 from pidcam.transforms.base import Chain
+from pidcam.verbs.fitting import settle
 from pidcam.verbs.prepare import prepare
 from pidcam.verbs.simulate import simulate
-from pidcam.verbs.train import configuration, settle
+from pidcam.verbs.train import configuration
 
 KINDS = ("batch-size",)
 SIZES = (32, 128, 512, 2048, 8192, 32768)

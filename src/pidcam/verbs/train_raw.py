@@ -29,7 +29,7 @@ from pidcam.training.ranks import Ranks
 from pidcam.training.run import Run
 from pidcam.training.splits import require_all_classes
 from pidcam.training.torch_model import TorchModel
-from pidcam.verbs.train import CONFIG, look_at_store, train_on
+from pidcam.verbs.fitting import CONFIG, look_at_store, train_on
 
 FACT = "first_pass"
 """Under which a run keeps what it began with: statistics and classes of the first window of events."""
