@@ -8,11 +8,12 @@ import pytest
 from pidcam.detectors.base import detectors
 from pidcam.errors import ConfigError
 from pidcam.events import Cells, EventBatch
+from pidcam.simulation.generator import Particles
 from pidcam.simulation.jet_finding import Jets, match, wrapped
 from pidcam.simulation.jet_images import ECAL, HCAL, SIDE, SUB, TRACKS, Hits, Readout, draw_images
 from pidcam.simulators.base import simulators
 from pidcam.simulators.cms_jets import TOWER, CmsJets
-from pidcam.simulators.cms_jets_detector import POINT, PROFILES, SHOWER
+from pidcam.simulators.cms_jets_detector import POINT, PROFILES, SHOWER, conversions
 
 pytest.importorskip("pythia8mc")
 pytest.importorskip("fastjet")
@@ -57,6 +58,18 @@ def test_shares_of_a_jet(jets: dict[str, EventBatch]) -> None:
         assert (pt > 70).all()
         assert (image >= 0).all()
         assert np.mean(image[:, HCAL, 60:65, 60:65].sum((1, 2)) > 0) > 0.95, "the highest tower is in the middle"
+
+
+def test_photons_of_low_energy_convert_less() -> None:
+    """7/9 of a radiation length at high energy, 0.44 of that at 10 MeV: nothing else becomes a pair."""
+    n = 20_000
+    for energy, strength in ((0.01, 0.44), (0.1, 0.76), (100.0, 1.0)):
+        pdg = np.repeat([22, 211], n)
+        zero, momentum = np.zeros(2 * n), np.full(2 * n, energy)
+        particles = Particles(np.array([0, 2 * n]), pdg, zero, momentum, zero, zero, momentum, zero)
+        converts = conversions(particles, CmsJets().detector, np.random.default_rng(1))[0]
+        assert converts[:n].mean() == pytest.approx(1 - np.exp(-7 / 9 * strength * 0.40), abs=0.012)
+        assert not converts[n:].any()
 
 
 def test_pile_up_adds_and_noise_does() -> None:

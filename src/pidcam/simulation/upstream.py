@@ -14,6 +14,8 @@ import numpy as np
 from pidcam.compiled import compiled
 from pidcam.simulation.constants import CURVATURE
 
+Numbers = float | np.ndarray
+
 LOST = 0.95
 """Sine of the angle to z beyond which a particle curls and does not arrive."""
 
@@ -68,15 +70,15 @@ def draw_pair(rng: np.random.Generator) -> float:
 
 
 @compiled
-def pair_strength(energy: float) -> float:
+def pair_strength(energy: Numbers) -> Numbers:
     """Pair production relative to its limit at high energy."""
     return 1 - 1 / (1 + (energy / PAIR_ENERGY) ** PAIR_POWER)
 
 
 @compiled
-def conversion_probability(energy: float, t: float) -> float:
+def conversion_probability(energy: Numbers, t: Numbers) -> Numbers:
     """1 - exp(-7 t / 9), smaller at low energy."""
-    return 1 - math.exp(-7 / 9 * pair_strength(energy) * t)
+    return 1 - np.exp(-7 / 9 * pair_strength(energy) * t)
 
 
 @compiled

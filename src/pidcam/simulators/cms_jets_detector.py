@@ -16,6 +16,7 @@ from pidcam.simulation.generator import Particles
 from pidcam.simulation.jet_images import ECAL, HCAL, TRACKS, Hits, Profiles
 from pidcam.simulation.solenoid import Barrel, bent, impact
 from pidcam.simulation.two_calorimeters import Pair, hadrons, smeared
+from pidcam.simulation.upstream import conversion_probability
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -116,7 +117,7 @@ def _hits(p, tracked, measured_pt, at_eta, at_phi, ecal, hcal, detector, rng):  
     """Tracks, crystals and towers, in the order of events; photons that convert are two deposits."""
     kind = np.abs(p.pdg)
     profile = np.where((kind == 22) | (kind == 11), SHOWER, np.where(kind == 13, POINT, CASCADE))
-    converts, share, way = _conversions(p, detector, rng)
+    converts, share, way = conversions(p, detector, rng)
     legs = []
     for sign, part in ((1.0, share), (-1.0, 1 - share)):
         turned, arrives = bent(p.pt * part, np.full(len(part), sign), way, detector.field, SURFACE.radius)
@@ -136,11 +137,10 @@ def _hits(p, tracked, measured_pt, at_eta, at_phi, ecal, hcal, detector, rng):  
     return Hits(offsets, eta[order], phi[order], value[order], kinds[order], profile[order])
 
 
-def _conversions(
+def conversions(
     p: Particles, detector: Detector, rng: np.random.Generator
 ) -> tuple[NDArray[np.bool_], Floats, Floats]:
     """Which photons become pairs, what the first of the two takes, and how far (m) it is from there to the crystals."""
     thickness = cms_tracker.thickness(p.eta) * detector.material
-    probability = 1 - np.exp(-7 / 9 * thickness)
-    converts = (p.pdg == 22) & (rng.random(len(p.pt)) < probability)
+    converts = (p.pdg == 22) & (rng.random(len(p.pt)) < conversion_probability(p.energy, thickness))
     return converts, rng.random(len(p.pt)), SURFACE.radius - rng.uniform(*MATERIAL, len(p.pt))
