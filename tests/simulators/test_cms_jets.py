@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+import pidcam
 from pidcam.detectors.base import detectors
 from pidcam.errors import ConfigError
 from pidcam.events import Cells, EventBatch
@@ -86,6 +89,15 @@ def test_a_seed_is_the_whole_story() -> None:
     np.testing.assert_array_equal(first.images["jet"].value, again.images["jet"].value)  # type: ignore[union-attr]
 
 
+def test_jets_of_one_collision_stay_in_one_split(tmp_path: Path) -> None:
+    made = pidcam.simulate("cms-jets", 60, tmp_path / "raw", workers=1, seed=3, pile_up=0)
+    for split in ("0.5/0.25/0.25", "hash:0.5/0.25/0.25"):
+        store = pidcam.prepare("cms-jets", made.files, tmp_path / split[:4], split=split, workers=1)
+        own = {name: set(store.events(name).targets["collision"]) for name in store.splits}
+        assert sum(len(numbers) for numbers in own.values()) == len(set.union(*own.values())) < 110
+        assert min(store.manifest.events(name) for name in store.splits) > 10
+
+
 def test_one_flavour() -> None:
     batch = simulate("5", 4, **QUIET)
     assert set(batch.targets["parton"]) == {5}
@@ -127,8 +139,6 @@ def test_matching() -> None:
         ({"pt": -1}, "greater than 0"),
     ],
 )
-def test_impossible_physics(parameters: dict[str, object], message: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    import pidcam
-
+def test_impossible_physics(parameters: dict[str, object], message: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=message):
         pidcam.simulate("cms-jets", 1, tmp_path / "raw", **parameters)

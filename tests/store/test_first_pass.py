@@ -57,6 +57,18 @@ def epoch(preparation: Preparation, cursor: int = 0, **options: Any) -> Iterator
         assert first.events == sum(first.sizes)
 
 
+def test_what_stays_whole_is_trained_on_whole(toy: SimpleNamespace, tmp_path: Path) -> None:
+    batch = toy.events(80, occupancy=0.6)
+    batch.targets["energy"][:] = np.arange(80) // 2
+    raw = [toy.save(tmp_path / "0.toy", batch)]
+    made = Preparation(
+        toy.detector(toy.schema(), split_by="energy"), raw, tmp_path / "store", PrepareOptions(split=SPLIT)
+    )
+    rows = np.sort(np.concatenate(list(epoch(made)))[:, 1])
+    assert rows.tolist() == np.sort(made.run(workers=1).events("train").row).tolist()
+    assert (rows[::2] // 2 == rows[1::2] // 2).all()
+
+
 def test_every_training_event_comes_once(toy: SimpleNamespace, files: list[Path], tmp_path: Path) -> None:
     made = prepared(toy, files, tmp_path / "store")
     events = np.concatenate(list(epoch(made)))

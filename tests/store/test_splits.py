@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pidcam.errors import ConfigError, DataError, InputError, UnknownNameError
+from pidcam.schema import Column
 from pidcam.store.groups import assign_groups
 from pidcam.store.loader import Loader
 from pidcam.store.store import Store
@@ -101,6 +102,32 @@ def test_equal_files_of_one_class_fill_all_splits_and_many_come_near_the_fractio
     label = np.random.default_rng(1).integers(0, 2, 6000)
     target = assign_groups(label, np.arange(6000) // 60, FRACTIONS, 0, SPLITS, names)
     assert np.bincount(target) / 6000 == pytest.approx(FRACTIONS, abs=0.01)
+
+
+@pytest.mark.parametrize("split", ["0.6/0.2/0.2", "hash:0.6/0.2/0.2", "folds:3"])
+def test_a_detector_says_what_stays_whole_where_it_is_known(toy: SimpleNamespace, tmp_path: Path, split: str) -> None:
+    schema = toy.schema()
+    schema = schema.model_copy(update={"targets": (Column(name="energy", optional=True),)})
+    batch = toy.events(240, occupancy=0.9)
+    pairs = np.repeat(np.arange(120.0), 2)
+    known = {"all": np.ones(240, bool), "some": np.arange(240) < 120, "none": np.zeros(240, bool)}
+    stores = {}
+    for name, mask in known.items():
+        raw = toy.save(tmp_path / f"{name}.toy", replace(batch, targets={"energy": np.where(mask, pairs, np.nan)}))
+        detector = toy.detector(schema, split_by="energy")
+        store = stores[name] = toy.prepare([raw], tmp_path / name, detector=detector, split=split)
+        where = {row: split for (_, row), (split, _) in toy.stored(store).items()}
+        assert len(where) == 240
+        torn = [where[2 * k] != where[2 * k + 1] for k in range(120)]
+        assert not any(torn[: mask.sum() // 2])
+        assert mask.all() or any(torn[60:])
+        assert store.manifest.split.endswith(", whole by energy where it is known")
+    plain = toy.prepare([tmp_path / "none.toy"], tmp_path / "plain", detector=toy.detector(schema), split=split)
+    assert plain.manifest.fingerprint == stores["none"].manifest.fingerprint
+    if split.startswith("hash"):
+        return
+    with pytest.raises(DataError, match="'energy' is missing in some events"):
+        toy.prepare([tmp_path / "some.toy"], tmp_path / "asked", detector=detector, split=split, split_by="energy")
 
 
 @pytest.mark.parametrize("split", ["0.6/0.2/0.2", "folds:3"])

@@ -44,12 +44,12 @@ class Detector:
     """One detector (or one data set of it).
 
     `official_split` gives for each split the published range [start, stop) of rows within each class, counted over the
-    raw file before anything is dropped; `split` is how events are split unless one says otherwise. `recipes` holds by
-    model what was measured to be best on this detector, laid over the model's own recipe: its channels, its symmetries.
-    `measured` are the models tried on one sample of it, which `--model auto` chooses from. `likelihood(events)` gives
-    the logarithm of the likelihood (n, classes) of every event, up to one constant per event, where it is known.
-    `truth` are images that simulated files have beside those of the schema: no reader of events sees them, no model
-    can.
+    raw file before anything is dropped; `split` is how events are split unless one says otherwise, where those with the
+    same value of the column `split_by` stay together. `recipes` holds by model what was measured to be best on this
+    detector, laid over the model's own recipe: its channels, its symmetries. `measured` are the models tried on one
+    sample of it, which `--model auto` chooses from. `likelihood(events)` gives the logarithm of the likelihood
+    (n, classes) of every event, up to one constant per event, where it is known. `truth` are images that simulated
+    files have beside those of the schema: no reader of events sees them, no model can.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Detector:
     layout: Layout
     official_split: dict[str, tuple[int, int]] = field(default_factory=dict)
     split: str = "0.8/0.1/0.1"
+    split_by: str | None = None
     files: tuple[OfficialFile, ...] = ()
     recipes: dict[str, dict[str, Any]] = field(default_factory=dict)
     measured: Measured | None = None

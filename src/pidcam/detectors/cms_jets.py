@@ -12,7 +12,7 @@ def cms_jets() -> Detector:
     """125 x 125 cells around the jet axis, channels first: pT of tracks, ECAL and HCAL energy; the jet's pT, mass.
 
     The energy of an HCAL tower is spread evenly over its 5 x 5 cells. Simulated files also tell the PDG id and pT of
-    the parton, and the number of other collisions.
+    the parton, the number of other collisions, and which jets are of one `collision`: these stay in one split.
     """
     jet = Image(
         name="jet",
@@ -39,6 +39,7 @@ def cms_jets() -> Detector:
                 Column(name="parton", optional=True),
                 Column(name="parton_pt", unit="GeV", optional=True),
                 Column(name="pile_up", optional=True),
+                Column(name="collision", optional=True),
             ),
             classes=(ParticleClass(name="quark", pdg=quarks), ParticleClass(name="gluon", pdg=(21,))),
             content_identifies=True,
@@ -47,7 +48,8 @@ def cms_jets() -> Detector:
             format="parquet",
             images={"jet": ImageSource(key="X_jets", order="channel-first")},
             features={"pt": "pt", "m0": "m0"},
-            targets={"parton": "parton", "parton_pt": "parton_pt", "pile_up": "pile_up"},
+            targets={name: name for name in ("parton", "parton_pt", "pile_up", "collision")},
             label=LabelSource(key="y", values={0: "quark", 1: "gluon"}),
         ),
+        split_by="collision",
     )

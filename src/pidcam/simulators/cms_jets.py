@@ -37,6 +37,10 @@ YIELD, TRIES = 1.1, 20
 POOL = 0.3
 """Soft collisions that are made per jet; each is used many times, turned and mirrored."""
 
+NUMBERS = 1 << 24
+"""From so many, all exact in single precision, a collision draws the number that its jets share. Of a million a few per
+cent share theirs with another one, which then stays with them."""
+
 LIGHT = ("gg2qqbar", "qqbar2qqbarNew", "qq2qq")
 PROCESSES = {21: ("gg2gg", "qqbar2gg"), 4: ("gg2ccbar", "qqbar2ccbar"), 5: ("gg2bbbar", "qqbar2bbbar")}
 """Hard processes by what they send out, otherwise `LIGHT`; both partons are quarks, or both gluons."""
@@ -99,13 +103,15 @@ class Overlay(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Jets: (n,) GeV, PDG id and pT of the parton, number of other collisions, images (n, 3, 125, 125)."""
+    """Jets: (n,) GeV, PDG id and pT of the parton, number of other collisions, number of their own, images
+    (n, 3, 125, 125)."""
 
     pt: Floats
     mass: Floats
     parton: Integers
     parton_pt: Floats
     pile_up: Integers
+    collision: Integers
     images: np.ndarray
 
 
@@ -125,7 +131,7 @@ def events(parameters: CmsJets, species: Species, n: int, rng: Generator) -> Eve
     jets = Sample(*(np.concatenate(column)[:n] for column in zip(*made, strict=True)))
     return make_events(
         "cms-jets", species, {"jet": Cells.from_dense(Dense(jets.images))}, {"pt": jets.pt, "m0": jets.mass},
-        {"parton": jets.parton, "parton_pt": jets.parton_pt, "pile_up": jets.pile_up},
+        {name: getattr(jets, name) for name in ("parton", "parton_pt", "pile_up", "collision")},
     )  # fmt: skip
 
 
@@ -145,7 +151,8 @@ def collisions(parameters: CmsJets, species: Species, n: int, pool: Seen | None,
     jets, parton = jets.take(wanted), parton[wanted]
     pile = seen.hits if pool is None else pool.hits
     images = draw_images(jets.event, jets.eta, jets.phi, seen.hits, pile, *overlay, PROFILES, parameters.readout, rng)
-    return Sample(jets.pt, jets.mass, hard.pdg[parton], hard.pt[parton], np.diff(overlay.offsets)[jets.event], images)
+    pile_up, own = np.diff(overlay.offsets)[jets.event], rng.integers(NUMBERS, size=len(left.offsets) - 1)[jets.event]
+    return Sample(jets.pt, jets.mass, hard.pdg[parton], hard.pt[parton], pile_up, own, images)
 
 
 def soft_collisions(parameters: CmsJets, n: int, rng: Generator) -> Seen | None:

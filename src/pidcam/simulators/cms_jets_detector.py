@@ -137,9 +137,7 @@ def _hits(p, tracked, measured_pt, at_eta, at_phi, ecal, hcal, detector, rng):  
     return Hits(offsets, eta[order], phi[order], value[order], kinds[order], profile[order])
 
 
-def conversions(
-    p: Particles, detector: Detector, rng: np.random.Generator
-) -> tuple[NDArray[np.bool_], Floats, Floats]:
+def conversions(p: Particles, detector: Detector, rng: np.random.Generator) -> tuple[NDArray[np.bool_], Floats, Floats]:
     """Which photons become pairs, what the first of the two takes, and how far (m) it is from there to the crystals."""
     thickness = cms_tracker.thickness(p.eta) * detector.material
     converts = (p.pdg == 22) & (rng.random(len(p.pt)) < conversion_probability(p.energy, thickness))

@@ -134,7 +134,8 @@ class FirstPass:
         preparation = self._preparation
         split, options = preparation.split, preparation.options
         identifies = preparation.schema.content_identifies
-        keys = split_keys(found, preparation.sources[piece.file].fingerprint, content_identifies=identifies)
+        source = preparation.sources[piece.file]
+        keys = split_keys(found, source.fingerprint, content_identifies=identifies, whole=preparation.whole)
         mine = split.drawn(keys, options.seed) == split.names.index(TRAIN)
         mine &= is_kept(found.state) if options.keep_empty else found.state == State.good
         return np.flatnonzero(mine[_lying(piece, found)])

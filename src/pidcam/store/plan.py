@@ -53,7 +53,10 @@ class Plan:
         split: Split,
         options: PrepareOptions,
         sources: Sequence[Source],
+        whole: str | None = None,
     ):
+        """`whole` is the file or column by which events stay together, where it is known: it must be if the options
+        ask for it."""
         self.scans, self.split, self.options = scans, split, options
         self.starts = np.concatenate([[0], np.cumsum([len(s.label) for s in scans])])
         self.label = np.concatenate([s.label for s in scans])
@@ -73,13 +76,17 @@ class Plan:
         good = self.reason == Reason.none
         follows = np.zeros(len(good), bool)
         follows[follower] = True
-        group = None if options.split_by is None else self._groups(options.split_by, follower, leader)
+        group = None if whole is None or split.method == "hash" else self._groups(whole, follower, leader)
         apart = np.repeat([sources[s.rows[0]].test for s in scans], np.diff(self.starts))
         keys = None
         if split.method == "hash":
             identifies = schema.content_identifies
-            of_pieces = [split_keys(s, sources[s.rows[0]].fingerprint, content_identifies=identifies) for s in scans]
-            keys = np.concatenate(of_pieces)
+            keys = np.concatenate(
+                [
+                    split_keys(s, sources[s.rows[0]].fingerprint, content_identifies=identifies, whole=whole)
+                    for s in scans
+                ]
+            )
         self.target = split.assign(self.label, good & ~follows, options.seed, self.names, group, apart, keys)
         if options.keep_duplicates:
             self.target[follower] = self.target[leader]
@@ -102,16 +109,22 @@ class Plan:
         leader = np.maximum.accumulate(np.where(same, 0, np.arange(len(same))))
         return numbers[same], numbers[leader[same]]
 
-    def _groups(self, name: str, follower: np.ndarray, leader: np.ndarray) -> np.ndarray:
-        """(n,) number of what may not be torn apart; kept repetitions of one event join their groups."""
+    def _groups(self, name: str, follower: np.ndarray, leader: np.ndarray) -> np.ndarray | None:
+        """(n,) number of what may not be torn apart; kept repetitions of one event join their groups. None where the
+        column is known of no event."""
         if name == FILE:
             group = np.repeat([s.rows[0] for s in self.scans], np.diff(self.starts))
         else:
             values = np.concatenate([s.columns[name] for s in self.scans])
-            if np.isnan(values[(self.reason != Reason.bad_values) & (self.reason != Reason.selection)]).any():
+            unknown = np.isnan(values)
+            left = (self.reason != Reason.bad_values) & (self.reason != Reason.selection)
+            if self.options.split_by is None and unknown[left].all():
+                return None
+            if self.options.split_by is not None and unknown[left].any():
                 fix = "leave such events out, or split by file"
                 raise DataError(f"'{name}' is missing in some events, which then belong to no group", fix=fix)
             group = np.unique(values, return_inverse=True)[1]
+            group[unknown] = len(values) + np.flatnonzero(unknown)  # each by itself
         return joined(group, follower, leader) if self.options.keep_duplicates and len(follower) else group
 
     def _keep(self, numbers: Mapping[int, int], reason: Reason, sample: np.ndarray) -> None:

@@ -38,7 +38,7 @@ from pidcam.store.scan import Piece, Scan, choose_storage, scan
 from pidcam.store.shuffle import key_bits
 from pidcam.store.split import Split
 from pidcam.store.store import Store
-from pidcam.store.wanted import adapted, wanted_columns
+from pidcam.store.wanted import adapted, wanted_columns, whole_by
 
 STORE = Kind("store", "prepare", "files or options", request=REQUEST, done=NAME, made=("*.arrow",))
 
@@ -88,7 +88,8 @@ class Preparation:
         # without its likelihood, which a pickle may not hold: this goes to other processes
         self.detector, self.out, self.options = replace(adapted(detector, options), likelihood=None), out, options
         self.schema = self.detector.schema
-        self._columns = wanted_columns(self.schema, self.split, options)
+        self.whole = whole_by(self.detector, self.split, options)
+        self._columns = wanted_columns(self.schema, self.split, options, self.whole)
         self._files = _files(files, test, self.detector)
         self.sources = tuple(source for source, _ in self._files)
 
@@ -111,8 +112,8 @@ class Preparation:
     @property
     def split_text(self) -> str:
         """The split in words."""
-        by = self.options.split_by
-        return self.split.text + (f", whole by {by}" if by else "")
+        known = "" if self.options.split_by else " where it is known"
+        return self.split.text + (f", whole by {self.whole}{known}" if self.whole else "")
 
     @cached_property
     def pieces(self) -> list[Piece]:
@@ -162,7 +163,7 @@ class Preparation:
         order = in_turns(self.pieces, options.seed)
         found = run(scan, [self.pieces[k] for k in order], description="reading", size=lambda piece: piece.rows)
         scans: list[Scan] = [found[place] for place in np.argsort(order).tolist()]
-        plan = Plan(scans, schema, split, options, self.sources)
+        plan = Plan(scans, schema, split, options, self.sources, self.whole)
         plan.require_classes()
 
         gathers = {

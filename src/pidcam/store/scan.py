@@ -87,14 +87,17 @@ class Scan:
     columns: dict[str, np.ndarray]
 
 
-def split_keys(scan: Scan, fingerprint: str, *, content_identifies: bool) -> np.ndarray:
-    """(n,) uint64 what the split `hash` draws the raw rows by: the content, where it identifies an event; else, and for
-    empty events, the fingerprint of the file and the row."""
+def split_keys(scan: Scan, fingerprint: str, *, content_identifies: bool, whole: str | None = None) -> np.ndarray:
+    """(n,) uint64 what the split `hash` draws the raw rows by: the value of the column `whole`, where it is known; the
+    content, where it identifies an event; else, and for empty events, the fingerprint of the file and the row."""
     row = np.arange(int(scan.rows[1]), int(scan.rows[2]), dtype=np.uint64)
     keys = mixed(row ^ np.uint64(key_bits("file", fingerprint) & 0xFFFFFFFFFFFFFFFF))
     if content_identifies:
         kept = scan.state[is_kept(scan.state)]
         keys[scan.state == State.good] = scan.content[kept == State.good, 0]
+    if whole is not None:
+        known = ~np.isnan(scan.columns[whole])
+        keys[known] = mixed(scan.columns[whole][known].view(np.uint64))
     return keys
 
 

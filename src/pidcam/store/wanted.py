@@ -30,9 +30,16 @@ def adapted(detector: Detector, options: PrepareOptions) -> Detector:
     return replace(detector, schema=schema, layout=layout)
 
 
-def wanted_columns(schema: EventSchema, split: Split, options: PrepareOptions) -> tuple[str, ...]:
-    """What the plan must know of every event beside its class. `UnknownNameError` for a column or class that the events
-    do not have, `ConfigError` for options that contradict each other."""
+def whole_by(detector: Detector, split: Split, options: PrepareOptions) -> str | None:
+    """The file or column by which events stay together: what the options say, else the detector, unless the split is
+    a published one."""
+    return options.split_by or (None if split.method == "official" else detector.split_by)
+
+
+def wanted_columns(schema: EventSchema, split: Split, options: PrepareOptions, whole: str | None) -> tuple[str, ...]:
+    """What the plan must know of every event beside its class; `whole` is what they stay together by.
+    `UnknownNameError` for a column or class that the events do not have, `ConfigError` for options that contradict each
+    other."""
     known = known_variables(schema)
     if options.select is not None:
         parse_selection(options.select, known)
@@ -56,7 +63,7 @@ def wanted_columns(schema: EventSchema, split: Split, options: PrepareOptions) -
         raise ConfigError(what, where="--split-by", fix=fix)
     if group not in (None, FILE, *known):
         raise UnknownNameError("column", str(group), (FILE, *known), where="--split-by")
-    return tuple(dict.fromkeys([*spectra, *([group] if group not in (None, FILE) and group else [])]))
+    return tuple(dict.fromkeys([*spectra, *([whole] if whole and whole != FILE else [])]))
 
 
 def _kept_as(image: Image, storage: str) -> Image:
