@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 
 from pidcam.errors import ConfigError, DataError, InputError, MismatchError
 from pidcam.events import Cells, Dense, EventBatch
+from pidcam.formats.layout import open_reader
 from pidcam.store.plan import PrepareOptions
+from pidcam.store.scan import choose_storage
 from pidcam.store.store import Store
 
 
@@ -198,6 +200,19 @@ def test_storage_is_as_declared_or_the_smaller(toy: SimpleNamespace, tmp_path: P
                 expected = smaller if storage == "auto" else storage
                 assert store.manifest.storage == {"grid": expected, "cloud": "points"}
                 assert type(store.events("train").images["grid"]).__name__.lower() == expected
+
+
+def test_of_large_images_no_more_than_is_cheap_is_read_to_choose_how_they_are_stored(
+    toy: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = toy.save(tmp_path / "raw.toy", toy.events(40), step=5)
+    detector = toy.detector(toy.schema())
+    with open_reader(raw, detector.layout, detector.schema) as reader:
+        kind, asked = type(reader), []
+    read = kind.read
+    monkeypatch.setattr(kind, "read", lambda self, start, stop: asked.append(stop) or read(self, start, stop))
+    assert choose_storage([raw], detector.layout, detector.schema) == {"grid": "cells", "cloud": "points"}
+    assert asked == [5]
 
 
 def test_points_cannot_become_cells(toy: SimpleNamespace, tmp_path: Path) -> None:

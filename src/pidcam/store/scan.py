@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pidcam.errors import MismatchError
-from pidcam.events import Cells, Dense, EventBatch, Images, Points, concat_images
+from pidcam.events import Cells, Dense, EventBatch, Images, Points
 from pidcam.expressions import parse_selection
 from pidcam.files import atomic_path
 from pidcam.formats.checks import check_events
@@ -209,24 +209,29 @@ def as_stored(images: Images, image: Image, storage: str) -> Images:
 def choose_storage(paths: Sequence[Path], layout: Layout, schema: EventSchema) -> dict[str, str]:
     """How each image is stored: as declared, or where that is `auto` the smaller of cells and dense.
 
-    This is measured on the first rows of some files, which are spread over all.
+    This is measured on the first rows of some files, which are spread over all: no more than are cheap to read at once.
     """
     storage = {i.name: str(i.storage) for i in schema.images}
-    if "auto" in storage.values():
+    open_questions = [image for image in schema.images if image.storage == "auto"]
+    if open_questions:
         chosen = sorted({int(k) for k in np.linspace(0, len(paths) - 1, PROBED_FILES)})
-        probes = []
+        saved = dict.fromkeys([image.name for image in open_questions], 0)
+        points = set()
         for k in chosen:
             with open_reader(paths[k], layout, schema) as reader:
-                probes.append(reader.read(0, min(len(reader), -(-PROBE // len(chosen)))))
-        for image in schema.images:
-            if image.storage == "auto":
-                storage[image.name] = _smaller(concat_images([p.images[image.name] for p in probes]), image)
+                probe = reader.read(0, min(len(reader), reader.step, -(-PROBE // len(chosen))))
+            for image in open_questions:
+                found = probe.images[image.name]
+                if isinstance(found, Points):
+                    points.add(image.name)
+                else:
+                    saved[image.name] += _saved_by_cells(found, image)
+        storage |= {name: "points" if name in points else "cells" if saved[name] > 0 else "dense" for name in saved}
     return storage
 
 
-def _smaller(images: Images, image: Image) -> str:
-    if isinstance(images, Points):
-        return "points"
+def _saved_by_cells(images: Images, image: Image) -> int:
+    """Bytes by which these images are smaller as cells than dense; less than 0 where they are larger."""
     index = 2 if image.cells <= 1 << 16 else 4
-    sparse = images.hits().sum() * (index + 4 * len(image.channels)) + 8 * len(images)
-    return "dense" if sparse >= len(images) * 4 * int(np.prod(image.dense_shape)) else "cells"
+    sparse = int(images.hits().sum()) * (index + 4 * len(image.channels)) + 8 * len(images)
+    return len(images) * 4 * int(np.prod(image.dense_shape)) - sparse
