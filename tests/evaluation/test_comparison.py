@@ -10,7 +10,7 @@ from toys import THREE, predictions, task
 
 from pidcam.analysis import delong, delong_compare
 from pidcam.errors import InputError, MismatchError
-from pidcam.evaluation.comparison import Entry, compare_runs, comparison_table, seeds_table
+from pidcam.evaluation.comparison import Entry, compare_runs, comparison_table, seeds_table, signals_table
 
 
 def noisy(table, seed, amount=0.4):
@@ -65,9 +65,18 @@ def test_the_table():
     assert table.title == "Test events; paired differences of AUC to a"
     assert table.rows[0][2:5] == (None, None, None)
     assert table.rows[1][-2:] == (2.0, 10)
-    several = comparison_table(compare_runs([entry("a", classes=THREE), entry("b", 7, classes=THREE)]))
-    assert "pion: rejection at efficiency 50 %" in several.columns
-    assert {len(row) for row in several.rows} == {len(several.columns)}
+    assert signals_table(compare_runs([entry("a"), entry("b", 7)])) is None
+
+
+def test_of_several_signals_every_one_has_a_row_for_each_run():
+    result = compare_runs([entry("a", classes=THREE), entry("b", 7, classes=THREE)])
+    assert comparison_table(result).columns[6:] == ("fit time [s]", "parameters")
+    table = signals_table(result)
+    assert table.columns[:3] == ("class", "run", "rejection at efficiency 50 %")
+    assert [row[:2] for row in table.rows] == [(name, run) for name in THREE for run in ("a", "b")]
+    points = result.rows[1].points["signals"][THREE[2]]["points"]
+    chosen = next(p for p in points if (p["target"], p["asked"]) == ("fake_rate", 0.01))
+    assert table.rows[-1][3] == (chosen["efficiency"]["value"], chosen["efficiency"]["error"])
 
 
 def test_runs_that_differ_in_the_seed_alone_are_summed_up():

@@ -58,7 +58,7 @@ def test_few_background_events_are_named():
     _, gaps = make(judged(), "working_points")
     assert gaps == {
         "working_points": [
-            "electron: fewer than 100 background events pass at efficiency 30 %, efficiency 50 %, efficiency 70 %, "
+            "fewer than 100 background events pass at efficiency 30 %, efficiency 50 %, efficiency 70 %, "
             "efficiency 90 %, fake rate 1 %, fake rate 10 %"
         ]
     }

@@ -73,6 +73,21 @@ def test_many_classes_are_drawn_against_the_rest(make_predictions):
     assert "rest, test" in texts(reports.scores({"test": many}))
 
 
+def test_several_models_and_classes_have_a_panel_for_each_class(make_predictions):
+    names = ("pion", "proton", "deuteron")
+    figure = reports.roc({"cnn": make_predictions(names, n=600), "bdt": make_predictions(names, n=600, seed=1)})
+    panels = [axes for axes in figure.axes if axes.axison]
+    assert [axes.get_xlabel() for axes in panels] == [f"efficiency for {name}" for name in names]
+    assert all(len(axes.get_lines()) == 2 for axes in panels)
+    assert texts(figure).count("cnn, AUC = ") == 3
+
+
+def test_so_many_curves_that_bands_hide_them_have_none(make_predictions):
+    names = tuple(f"species {k}" for k in range(7))
+    figure = reports.roc({"cnn": make_predictions(names, n=1400)})
+    assert not any(axes.collections for axes in figure.axes)
+
+
 def test_a_class_without_events_has_no_curve(make_predictions):
     events = make_predictions(("pion", "proton", "deuteron"))
     events.label[events.label == 2] = 0
@@ -159,9 +174,28 @@ def test_volumes_are_shown_from_three_sides(make_schema, make_batch):
 
 def test_one_dimensional_and_huge_images_can_be_drawn(make_schema, make_batch):
     schema = make_schema((1500,), axes=("tick",))
-    figure = reports.sample_images(make_batch(schema, n=4), schema, per_class=1)
-    drawn = next(a for a in figure.axes if a.images).images[0].get_array()
-    assert drawn.shape == (1, 375)
+    batch = make_batch(schema, n=4)
+    figure = reports.sample_images(batch, schema, per_class=1)
+    assert next(a for a in figure.axes if a.images).images[0].get_array().shape[0] == 1
+    view = views(schema.images[0], batch.images["ecal"], zoom=False)[0]
+    _, cell, value = hits(batch.images["ecal"], schema.images[0])
+    assert picture(view, cell, value).shape == (1, 375)
+
+
+def test_of_a_long_axis_only_the_part_with_hits_is_drawn():
+    image = Image(name="planes", shape=(10, 4000), axes=("wire", "tick"), channels=(Channel(name="charge"),))
+    values = np.zeros((1, 1, 10, 4000), np.float32)
+    values[0, 0, [2, 5], [700, 1200]] = 1.0, 2.0
+    batch = EventBatch({"planes": Dense(values)}, {}, {}, np.zeros(1, np.int16), np.zeros(1, np.int64))
+    (view,) = views(image, batch.images["planes"])
+    assert view.spans == ((0, 10), (680, 1221)), "the wires are few: all are shown"
+    assert view.extent() == (679.5, 1220.5, -0.5, 9.5)
+    _, cell, value = hits(batch.images["planes"], image)
+    drawn = picture(view, cell, value, most_cells=541)
+    assert (drawn[2, 20], drawn[5, 520], np.nansum(drawn)) == (1.0, 2.0, 3.0)
+    outside = np.array([[0, 0]])
+    assert np.isnan(picture(view, outside, np.ones((1, 1)))).all()
+    assert views(image, batch.images["planes"], zoom=False)[0].shape == (10, 4000)
 
 
 def test_points_are_put_on_the_grid_and_those_outside_left_out():

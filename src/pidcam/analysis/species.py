@@ -20,7 +20,7 @@ from pidcam.analysis._check import (
     check_weight,
 )
 from pidcam.analysis.estimate import Method
-from pidcam.analysis.working_points import threshold_at_fake_rate, working_point
+from pidcam.analysis.working_points import FEW_EVENTS, threshold_at_fake_rate, working_point
 from pidcam.errors import InputError
 
 Discriminant = Literal["probability", "ratio"]
@@ -39,7 +39,7 @@ class SpeciesTable:
     """Arrays (K, K): entry [a, b] is for species a (row) kept while species b (column) is let through at the fake rate.
 
     `efficiency` with its interval and the measured `fake_rate` are those of the quoted sample; NaN on the diagonal and
-    where a pair cannot be measured, which `warnings` names.
+    where a pair cannot be measured, which `warnings` names; how many pairs have a fake rate of few events is one line.
     """
 
     classes: tuple[str, ...]
@@ -80,6 +80,7 @@ def species_table(
     names = check_classes(classes, size)
     thresholds, efficiency, error, low, high, fakes = (np.full((size, size), np.nan) for _ in range(6))
     warnings: list[str] = []
+    few = pairs = 0
     for a in range(size):
         for b in range(size):
             if a == b:
@@ -94,7 +95,10 @@ def species_table(
             kept = point.efficiency
             thresholds[a, b], fakes[a, b] = threshold, point.fake_rate.value
             efficiency[a, b], error[a, b], low[a, b], high[a, b] = kept.value, kept.error, kept.low, kept.high
-            warnings += [f"{names[a]} against {names[b]}: {line}" for line in point.warnings]
+            few, pairs = few + (point.background_passed < FEW_EVENTS), pairs + 1
+    if few:  # most of a table of many species: each by name would hide every other warning
+        which = f"{few} of {pairs} pairs: their fake rates are uncertain"
+        warnings.append(f"fewer than {FEW_EVENTS} background events pass in {which}")
     return SpeciesTable(names, float(fake_rate), thresholds, efficiency, error, low, high, fakes, tuple(warnings))
 
 

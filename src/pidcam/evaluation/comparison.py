@@ -104,19 +104,12 @@ def _alone(task: Task, entry: Entry, test: Predictions, gaps: Gaps) -> tuple[dic
 
 
 def comparison_table(comparison: Comparison) -> Table:
-    """A row per run: AUC, difference to the reference with its significance, accuracy, working points, cost."""
-    first = comparison.rows[0].points
-    asked = [
-        (signal, i, f"{point['target'].replace('_', ' ')} {100 * point['asked']:g} %", point["target"])
-        for signal, of in (first["signals"] if first else {}).items()
-        for i, point in enumerate(of["points"])
-        if (point["target"], point["asked"]) in (("fake_rate", 0.01), ("fake_rate", 0.1), ("efficiency", 0.5))
-    ]
-    several = first is not None and len(first["signals"]) > 1
-    heads = [
-        f"{f'{signal}: ' if several else ''}{'efficiency' if target == 'fake_rate' else 'rejection'} at {text}"
-        for signal, _, text, target in asked
-    ]
+    """A row per run: AUC, difference to the reference with its significance, accuracy, cost; and the working points,
+    unless there are several signals (`signals_table`)."""
+    asked = _asked(comparison)
+    signals = list(dict.fromkeys(signal for signal, *_ in asked))
+    if len(signals) > 1:
+        asked = []
     rows = []
     for row in comparison.rows:
         n = row.numbers
@@ -124,29 +117,54 @@ def comparison_table(comparison: Comparison) -> Table:
         cells: list[Any] = [row.name, _pair(n["auc"], n["auc_error"])]
         cells += [(auc.difference, auc.error), auc.z, auc.p_value] if auc else [None, None, None]
         cells.append(_pair(n["accuracy"], n["accuracy_error"]))
-        for signal, i, _, target in asked:
-            of = (row.points or {"signals": {}})["signals"].get(signal)
-            point = of["points"][i] if of else None
-            if point is None:
-                cells.append(None)
-            elif target == "fake_rate":
-                cells.append(_pair(point["efficiency"]["value"], point["efficiency"]["error"]))
-            else:
-                cells.append(_pair(point["rejection"], point["rejection_error"]))
-        rows.append((*cells, row.seconds, row.parameters))
-    columns = (
-        "run",
-        "AUC",
-        "difference",
-        "z",
-        "p",
-        "accuracy",
-        *heads,
-        "fit time [s]",
-        "parameters",
-    )
+        rows.append((*cells, *(_point(row, *which) for which in asked), row.seconds, row.parameters))
+    heads = [_head(target, value) for _, _, target, value in asked]
+    columns = ("run", "AUC", "difference", "z", "p", "accuracy", *heads, "fit time [s]", "parameters")
     title = f"Test events; paired differences of AUC to {comparison.reference}"
     return Table("comparison", title, columns, tuple(rows))
+
+
+def signals_table(comparison: Comparison) -> Table | None:
+    """The working points of several signals, a row per signal and run; None where there is one."""
+    asked = _asked(comparison)
+    signals = list(dict.fromkeys(signal for signal, *_ in asked))
+    if len(signals) < 2:
+        return None
+    rows = tuple(
+        (signal, row.name, *(_point(row, *which) for which in asked if which[0] == signal))
+        for signal in signals
+        for row in comparison.rows
+    )
+    heads = [_head(target, value) for signal, _, target, value in asked if signal == signals[0]]
+    return Table("signals", "Test events; each class against the rest", ("class", "run", *heads), rows)
+
+
+def _asked(comparison: Comparison) -> list[tuple[str, int, str, float]]:
+    """(signal, number, target, value) of the working points that a comparison tells."""
+    first = comparison.rows[0].points
+    told = (("fake_rate", 0.01), ("fake_rate", 0.1), ("efficiency", 0.5))
+    return [
+        (signal, i, point["target"], point["asked"])
+        for signal, of in (first["signals"] if first else {}).items()
+        for i, point in enumerate(of["points"])
+        if (point["target"], point["asked"]) in told
+    ]
+
+
+def _head(target: str, asked: float) -> str:
+    """`efficiency at fake rate 1 %`, `rejection at efficiency 50 %`."""
+    what = "efficiency" if target == "fake_rate" else "rejection"
+    return f"{what} at {target.replace('_', ' ')} {100 * asked:g} %"
+
+
+def _point(row: Row, signal: str, number: int, target: str, asked: float) -> tuple[Any, Any] | None:
+    of = (row.points or {"signals": {}})["signals"].get(signal)
+    if of is None:
+        return None
+    point = of["points"][number]
+    if target == "fake_rate":
+        return _pair(point["efficiency"]["value"], point["efficiency"]["error"])
+    return _pair(point["rejection"], point["rejection_error"])
 
 
 def seeds_table(comparison: Comparison) -> Table | None:

@@ -61,8 +61,11 @@ def cuts(judged: Judged, warn: Warn) -> dict[str, Any]:
 
 
 def _purity(point: WorkingPoint) -> tuple[np.ndarray, np.ndarray]:
-    """Purity at every prevalence and its error, from those of efficiency and fake rate."""
+    """Purity at every prevalence and its error, from those of efficiency and fake rate; NaN where no background passes,
+    because then the purity is what one event more would say."""
     value = analysis.purity(point.efficiency.value, point.fake_rate.value, PREVALENCES)
+    if not point.fake_rate.value > 0:
+        value = np.full_like(value, np.nan)
     efficiency, fake_rate = _relative_errors(point)
     return value, value * (1 - value) * np.hypot(efficiency, fake_rate)
 

@@ -50,10 +50,13 @@ def rounded(value: float, error: float | None = None) -> tuple[str, str | None]:
     ('0.8104', '0.0021')
     >>> rounded(1234.5, 260.0)
     ('1230', '260')
+    >>> rounded(4.1e-16), rounded(0.05)
+    (('4.1e-16', None), ('0.0500', None))
     """
     if error is None or not math.isfinite(error) or error <= 0:
         whole = value == round(value)
-        return f"{value:.4f}" if abs(value) < 1 and not whole else f"{value:.4g}", None
+        small = abs(value) < 1e-3  # a probability such as 4e-16 is not 0.0000
+        return f"{value:.2g}" if small else f"{value:.4f}" if abs(value) < 1 and not whole else f"{value:.4g}", None
     decimals = 1 - int(f"{error:.1e}".partition("e")[2])
     if decimals >= 0:
         return f"{value:.{decimals}f}", f"{error:.{decimals}f}"

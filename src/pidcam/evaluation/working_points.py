@@ -17,15 +17,26 @@ from pidcam.evaluation.sections import Judged, Warn, sections
 def working_points(judged: Judged, warn: Warn) -> dict[str, Any]:
     """Per signal: efficiency at fake rates of 1 and 10 %, fake rate and rejection at efficiencies of 30 to 90 %."""
     valid, test = judged.need("valid"), judged.need("test")
+    few: dict[str, list[str]] = {}
 
     def points(name: str) -> dict[str, Any]:
         made = analysis.working_points(against_rest(valid, name), against_rest(test, name))
-        few = [describe(point) for point in made if point.warnings]
-        if few:
-            warn(f"{name}: fewer than {FEW_EVENTS} background events pass at {', '.join(few)}")
+        for point in made:
+            if point.warnings:
+                few.setdefault(describe(point), []).append(name)
         return {"background": rest_of(test.classes, name), "points": made}
 
-    return {"chosen_on": "valid", "quoted_on": "test", "signals": for_each_signal(judged, warn, points)}
+    found = for_each_signal(judged, warn, points)
+    if few:
+        warn(f"fewer than {FEW_EVENTS} background events pass at {_listed(few, len(found))}")
+    return {"chosen_on": "valid", "quoted_on": "test", "signals": found}
+
+
+def _listed(few: dict[str, list[str]], signals: int) -> str:
+    """`efficiency 30 %, fake rate 1 % (electron, proton)`: signals are named where it is not all of them."""
+    return ", ".join(
+        point if len(names) == signals else f"{point} ({', '.join(names)})" for point, names in few.items()
+    )
 
 
 def describe(point: WorkingPoint) -> str:

@@ -22,8 +22,9 @@ class FigureView:
 CAPTIONS = {
     "roc": (
         "ROC",
-        "Left: signal efficiency against background efficiency. Right: background rejection against signal efficiency. "
-        "Bands: 68 % pointwise intervals from the bootstrap; AUC errors by DeLong; n counts signal + background.",
+        "Left: signal efficiency against background efficiency. Right: background rejection against signal efficiency; "
+        "of several models and classes a panel for each class. Bands, where there are few curves: 68 % pointwise "
+        "intervals from the bootstrap; AUC errors by DeLong; n counts signal + background.",
         "ROC curves and background rejection with error bands",
     ),
     "learning_curve": (
@@ -95,7 +96,8 @@ CAPTIONS = {
     ),
     "sample_images": (
         "Sample images",
-        "Single events of each class, every channel; cells without a hit are left blank.",
+        "Single events of each class, every channel; cells without a hit are left blank, and of long axes only the "
+        "part with hits is shown.",
         "a sheet of detector images of single events, a row per class",
     ),
     "mean_images": (

@@ -28,6 +28,7 @@ def display(batch: EventBatch, schema: EventSchema, titles: Sequence[str]) -> Fi
     """A row per event under its title: every channel of every image, volumes from three sides.
 
     Values are in physical units; the events share one scale per channel, logarithmic or, of signed channels, two-sided.
+    Of long axes that are mostly empty only the part with hits is drawn.
     """
     return _sheet(_columns(batch, schema), titles)
 
@@ -47,7 +48,7 @@ def on_truth(batch: EventBatch, schema: EventSchema, titles: Sequence[str], trut
     columns, frames = [], []
     for other in others:
         event, cell, value = hits(batch.images[other.name], other)
-        for view, pictures, norm, label in _columns(alone, schema):
+        for view, pictures, norm, label in _columns(alone, schema, zoom=False):
             if view.channel:
                 continue
             seen = replace(view, image=other, signed=False)
@@ -96,7 +97,7 @@ def saliency(
     return _sheet(columns, titles, tops)
 
 
-def _columns(batch: EventBatch, schema: EventSchema) -> list[Panel]:
+def _columns(batch: EventBatch, schema: EventSchema, *, zoom: bool = True) -> list[Panel]:
     if not len(batch):
         raise DataError("no events to draw", where=schema.name)
     columns: list[Panel] = []
@@ -105,7 +106,7 @@ def _columns(batch: EventBatch, schema: EventSchema) -> list[Panel]:
         if image.name not in batch.images:
             continue
         event, cell, value = hits(batch.images[image.name], image)
-        for view in views(image, batch.images[image.name]):
+        for view in views(image, batch.images[image.name], zoom=zoom):
             pictures = [picture(view, cell[event == i], value[event == i]) for i in range(len(batch))]
             label = with_unit(f"{image.name}: {view.title}" if several else view.title, view.unit)
             columns.append((view, pictures, colour_scale(view, pictures), label))

@@ -185,7 +185,7 @@ def _pictures(sample: EventSample) -> tuple[list[dict[str, Any]], list[list[str]
                 for i in range(len(sample.batch))
             ]
             scale = colour_scale(view, flat)
-            sides = {"row_axis": view.axis(view.rows), "column_axis": view.axis(view.columns)}
+            sides = {"row_axis": _side(view, 0), "column_axis": _side(view, 1)}
             rows, columns = flat[0].shape
             shown.append(_describe(view, prefix + view.title, scale) | sides | {"rows": rows, "columns": columns})
             for i, values in enumerate(flat):
@@ -195,6 +195,16 @@ def _pictures(sample: EventSample) -> tuple[list[dict[str, Any]], list[list[str]
                 encoded[i].append(base64.b64encode(raw).decode("ascii"))
     keep = int(np.searchsorted(np.cumsum([sum(map(len, each)) for each in encoded]), MOST_BYTES, side="right"))
     return shown, encoded[:keep]
+
+
+def _side(view: View, which: int) -> str:
+    """The name of a side of the picture, and from where to where it goes if that is not the whole axis."""
+    axis = (view.rows, view.columns)[which]
+    first, stop = view.spans[which]
+    if axis is None or stop - first == view.image.shape[axis]:
+        return view.axis(axis)
+    low, high = view.extent()[2:] if which == 0 else view.extent()[:2]
+    return f"{view.axis_label(axis)} {low:.4g} to {high:.4g}"
 
 
 def _add_volumes(

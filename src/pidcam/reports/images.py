@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -31,6 +32,7 @@ def sample_images(batch: EventBatch, schema: EventSchema, *, per_class: int = 5,
     shown = _views(batch, schema, image)
     groups = _classes(batch, schema)
     columns = max(min(per_class, len(rows)) for _, rows in groups)
+    long = max(len(name) for name, _ in groups) > 9  # such a name would run into the number of the row
     figure = _sheet_figure(len(shown), len(groups), columns)
     for block, view in zip(np.ravel(figure.subfigures(len(shown), 1, squeeze=False)), shown, strict=True):
         axes = block.subplots(len(groups), columns, squeeze=False)
@@ -48,7 +50,9 @@ def sample_images(batch: EventBatch, schema: EventSchema, *, per_class: int = 5,
             mappable = heat_map(panel, view, grid[i, j], norm, outer=(i == len(groups) - 1, j == 0))
             panel.set_title(f"row {batch.row[groups[i][1][j]]}", fontsize=7, color=PALE, loc="right", pad=3)
             if j == 0:
-                panel.set_title(groups[i][0], fontweight="bold", pad=3)
+                panel.annotate(
+                    groups[i][0], (0, 1), (0, 11 if long else 3), "axes fraction", "offset points", weight="bold"
+                )
         bar = block.colorbar(mappable, ax=axes, shrink=0.9, pad=0.015, aspect=12 * len(groups), extend=_extend(norm))
         few_ticks(bar, norm)
         bar.set_label(with_unit(view.title, view.unit))
@@ -64,8 +68,8 @@ def mean_images(batch: EventBatch, schema: EventSchema, *, image: str | None = N
     """
     shown = _views(batch, schema, image)
     groups = _classes(batch, schema)
-    columns = 3 if len(groups) == 2 else min(len(groups), 5)
-    rows = 1 if len(groups) < 3 else -(-len(groups) // columns)  # of means, and as many of differences
+    rows = 1 if len(groups) < 3 else -(-len(groups) // 5)  # of means, and as many of differences
+    columns = 3 if len(groups) == 2 else -(-len(groups) // rows)
     height = 2.5 * rows * (1 + (len(groups) > 2)) + 0.2
     figure = new_figure(2.75 * columns + 0.4, height * len(shown))
     for block, view in zip(np.ravel(figure.subfigures(len(shown), 1, squeeze=False)), shown, strict=True):
@@ -168,6 +172,11 @@ def _extend(norm: Normalize) -> str:
     return "neither" if isinstance(norm, SymLogNorm) else "min" if isinstance(norm, LogNorm) else "both"
 
 
+def _extents(view: View) -> tuple[tuple[float, ...], ...]:
+    """Of what is seen, and of the whole image."""
+    return view.extent(), replace(view, window=None).extent()
+
+
 def heat_map(panel: Axes, view: View, values: np.ndarray, norm: Normalize, *, outer: tuple[bool, bool]) -> AxesImage:
     """Draw one picture; `outer` says whether it carries the label of the x and of the y axis."""
     colours = ENERGY_MAP if isinstance(norm, LogNorm) else SIGNED_MAP
@@ -175,10 +184,10 @@ def heat_map(panel: Axes, view: View, values: np.ndarray, norm: Normalize, *, ou
         values = np.where(values > 0, values, np.nan)
     else:
         panel.set_facecolor(NO_HIT)  # white is zero here, and zero is not nothing
-    left, right, bottom, top = extent = view.extent()
-    # a long drift next to a few wires would be a line at equal scales
-    aspect: Literal["equal", "auto"] = "equal" if 1 / 3 < (right - left) / (top - bottom) < 3 else "auto"
-    mappable = panel.imshow(values, norm=norm, cmap=colours, extent=extent, aspect=aspect)
+    # a long drift next to a few wires would be a line at equal scales, and what is seen of it is no picture of space
+    alike = all(1 / 3 < (right - left) / (top - bottom) < 3 for left, right, bottom, top in _extents(view))
+    aspect: Literal["equal", "auto"] = "equal" if alike else "auto"
+    mappable = panel.imshow(values, norm=norm, cmap=colours, extent=view.extent(), aspect=aspect)
     panel.minorticks_off()
     panel.tick_params(which="both", labelbottom=outer[0], labelleft=outer[1], color=PALE, labelsize=7, length=2)
     panel.locator_params(nbins=4)

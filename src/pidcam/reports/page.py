@@ -24,6 +24,8 @@ from pidcam.reports.worries import worries
 _FOLDER = Path(__file__).parent / "templates"
 _METRICS = {"auc": "AUC", "accuracy": "accuracy"}
 WIDE_PIXELS = 900
+MOST_ROWS = 12
+"""A table of more rows is folded: a working point for every one of many classes would hide the figures."""
 _SPLITS = ("test", "valid", "train")
 CITATION = f"pidcam {pidcam.__version__}: particle identification with imaging detectors (The pidcam developers)."
 
@@ -104,7 +106,7 @@ def render_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"count": count, "duration": duration, "plain": plain}
+    environment.globals |= {"count": count, "duration": duration, "plain": plain, "most_rows": MOST_ROWS}
     shown = [_figures(run.figures, f"{run.title or run.name} ({headline(run)})") for run in runs]
     common, own = _shared(shown)
     explorer = explorer_data({run.title or run.name: run.predictions for run in runs}, events)

@@ -15,6 +15,7 @@ from pidcam.predictions import Predictions
 from pidcam.reports.style import (
     INK,
     PALE,
+    PALETTE,
     colour,
     count,
     label_axes,
@@ -26,18 +27,25 @@ from pidcam.reports.style import (
 )
 from pidcam.reports.truth import Known, known, rest_name, signal_class
 
+MOST_BANDS = 6
+"""Curves in a panel of which the bands can still be told apart."""
+
 
 @styled
 def roc(predictions: Mapping[str, Predictions], *, signal: str | None = None) -> Figure:
     """ROC curves of several models or splits, {name: Predictions}, and the background rejection on a log scale.
 
     Bands are 68 % pointwise from the bootstrap, AUC errors DeLong's. Of two classes one is the signal (see
-    `signal_class`); of more, each class is drawn against the rest unless `signal` names one.
+    `signal_class`); of more, each class is drawn against the rest unless `signal` names one. Several models have a
+    panel for each of several classes, with the rejection alone; beyond six curves in a panel there are no bands.
     """
-    figure = new_figure(9.2, 4.3)
-    linear, rejection = figure.subplots(1, 2)
     classes = next(iter(predictions.values())).classes
     signals = [signal_class(classes, signal)] if signal or len(classes) == 2 else list(classes)
+    if len(signals) > 1 and len(predictions) > 1:
+        return _rejection_panels(predictions, signals)
+    figure = new_figure(9.2, 4.3)
+    linear, rejection = figure.subplots(1, 2)
+    banded = len(signals) * len(predictions) <= MOST_BANDS
     worst = 1.0
     for i, (name, table) in enumerate(predictions.items()):
         events = known(table)
@@ -45,9 +53,9 @@ def roc(predictions: Mapping[str, Predictions], *, signal: str | None = None) ->
             truth, score = events.one_against_rest(wanted)
             if truth.all() or not truth.any():
                 continue  # a class without events here has no curve; the legend shows which were drawn
-            label = name if len(signals) == 1 else wanted if len(predictions) == 1 else f"{name}: {wanted}"
-            look = {"color": colour(k if len(signals) > 1 else i), "linestyle": line(i)}
-            worst = min(worst, _draw_roc(linear, rejection, events, truth, score, label, look))
+            label = name if len(signals) == 1 else wanted
+            look = {"color": colour(k if len(signals) > 1 else i), "linestyle": line(i + k // len(PALETTE))}
+            worst = min(worst, _draw_roc(linear, rejection, events, truth, score, label, look, banded))
     linear.plot([0, 1], [0, 1], color=PALE, lw=0.8, ls=":")
     against = rest_name(classes, signals[0]) if len(signals) == 1 else "rest"
     front = signals[0] if len(signals) == 1 else "class"
@@ -61,29 +69,64 @@ def roc(predictions: Mapping[str, Predictions], *, signal: str | None = None) ->
     if len(labels) <= 4:
         linear.legend(loc="lower right", handlelength=2.2, borderpad=0.3)
     else:  # they would cover the curves
-        across = min(4, -(-len(labels) // 2))
+        widest = max(len(part) for label in labels for part in label.split("\n"))
+        across = min(4, -(-len(labels) // 2), int(9.0 / (0.45 + 0.062 * widest)))
         figure.legend(handles, labels, loc="outside lower center", ncols=across, fontsize=8)
         figure.set_figheight(4.3 + 0.38 * -(-len(labels) // across))
     return figure
 
 
+def _rejection_panels(predictions: Mapping[str, Predictions], signals: Sequence[str]) -> Figure:
+    """A panel per class: its rejection of the rest by every model."""
+    columns = 3 if len(signals) > 4 else 2
+    rows = -(-len(signals) // columns)
+    figure = new_figure(10.2, (3.2 + 0.3 * len(predictions)) * rows)
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True).ravel()
+    for panel, wanted in zip(panels, signals, strict=False):
+        worst = 1.0
+        for i, (name, table) in enumerate(predictions.items()):
+            events = known(table)
+            truth, score = events.one_against_rest(wanted)
+            if not truth.all() and truth.any():
+                look = {"color": colour(i), "linestyle": line(i)}
+                banded = len(predictions) <= MOST_BANDS
+                worst = min(worst, _draw_roc(None, panel, events, truth, score, name, look, banded))
+        label_axes(panel, f"efficiency for {wanted}", "rejection of rest, 1 / efficiency")
+        panel.tick_params(labelbottom=True)
+        panel.set(xlim=(0, 1), yscale="log", ylim=(1, 1 / worst))
+        panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1), fontsize=8, borderpad=0.2)
+    for panel in panels[len(signals) :]:
+        panel.set_axis_off()
+    return figure
+
+
 def _draw_roc(
-    linear: Axes, rejection: Axes, events: Known, truth: np.ndarray, score: np.ndarray, label: str, look: dict[str, Any]
+    linear: Axes | None,
+    rejection: Axes,
+    events: Known,
+    truth: np.ndarray,
+    score: np.ndarray,
+    label: str,
+    look: dict[str, Any],
+    banded: bool,
 ) -> float:
     """Draw one curve in both panels; returns the smallest background efficiency it can speak of."""
     area = analysis.delong(truth, score, events.weight)
     n = f"n = {count(area.n_signal)} + {count(area.n_background)}"
-    text = f"{label}, AUC = {value_with_error(area.auc, area.error)}\n{n}"
-    band = analysis.roc_band(truth, score, events.weight)
-    linear.plot(band.at, band.value, label=text, **look)
-    linear.fill_between(band.at, band.low, band.high, color=look["color"], alpha=0.22, lw=0)
+    text = f"{label}, AUC = {value_with_error(area.auc, area.error)}"
+    if linear is not None:
+        band = analysis.roc_band(truth, score, events.weight)
+        linear.plot(band.at, band.value, label=f"{text}\n{n}", **look)
+        if banded:
+            linear.fill_between(band.at, band.low, band.high, color=look["color"], alpha=0.22, lw=0)
     floor = 1 / area.n_background
     band = analysis.roc_band(truth, score, events.weight, along="efficiency")
     # fewer than ten background events say nothing about a rejection
     shown = band.value * area.n_background >= 10
-    rejection.plot(band.at[shown], 1 / band.value[shown], **look)
+    rejection.plot(band.at[shown], 1 / band.value[shown], label=text, **look)
     top, bottom = 1 / np.maximum(band.low[shown], floor), 1 / band.high[shown]
-    rejection.fill_between(band.at[shown], bottom, top, color=look["color"], alpha=0.22, lw=0)
+    if banded:
+        rejection.fill_between(band.at[shown], bottom, top, color=look["color"], alpha=0.22, lw=0)
     return max(floor, min(1 / (1.3 * top.max()), 0.09)) if shown.any() else 0.09
 
 

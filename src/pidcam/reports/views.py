@@ -14,6 +14,8 @@ from pidcam.units import physical_unit
 
 MOST_CELLS = 400
 """A picture has at most so many cells along an axis; finer read-outs are merged for display."""
+LONG_AXIS = 128
+"""Of an axis with more cells that is mostly empty, the part with hits is shown."""
 
 _GREEK = {"eta", "phi", "theta"}
 
@@ -23,7 +25,8 @@ class View:
     """One way of looking at one channel: the axes kept as rows and columns, and how values are shown.
 
     `factor` and `unit` turn stored values into physical ones ("50 GeV" per unit is shown in GeV). Signed values (time,
-    induced charge) are not added up along a line of sight, and get a two-sided colour scale.
+    induced charge) are not added up along a line of sight, and get a two-sided colour scale. `window` are the first
+    cell and that after the last, of rows and of columns, where not the whole axes are seen.
     """
 
     image: Image
@@ -33,10 +36,18 @@ class View:
     factor: float
     unit: str
     signed: bool
+    window: tuple[tuple[int, int], tuple[int, int]] | None = None
+
+    @property
+    def spans(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """(first cell, cell after the last) of rows and of columns."""
+        shape = self.image.shape
+        return self.window or ((0, 1 if self.rows is None else shape[self.rows]), (0, shape[self.columns]))
 
     @property
     def shape(self) -> tuple[int, int]:
-        return (1 if self.rows is None else self.image.shape[self.rows], self.image.shape[self.columns])
+        rows, columns = self.spans
+        return rows[1] - rows[0], columns[1] - columns[0]
 
     @property
     def name(self) -> str:
@@ -57,13 +68,21 @@ class View:
 
     def extent(self) -> tuple[float, float, float, float]:
         """(left, right, bottom, top): the detector's own coordinates if the image has them, else cell numbers."""
-        spans = []
-        for i, n in zip((self.columns, self.rows), reversed(self.shape), strict=True):
+        ends = []
+        for i, (first, stop) in zip((self.columns, self.rows), reversed(self.spans), strict=True):
             pitch = self.image.pitch[i] if self.image.pitch and i is not None else 1.0
             # cell numbers sit in the middle of their cell; measured coordinates start at the edge
             low = -0.5 * (not self.image.pitch) if i is None or not self.image.low else self.image.low[i]
-            spans += [low, low + pitch * n]
-        return spans[0], spans[1], spans[2], spans[3]
+            ends += [low + pitch * first, low + pitch * stop]
+        return ends[0], ends[1], ends[2], ends[3]
+
+    def sees(self, cell: np.ndarray) -> np.ndarray:
+        """(h,) whether the cells (h, axes) are in the window."""
+        inside = np.ones(len(cell), bool)
+        for i, (first, stop) in zip((self.rows, self.columns), self.spans, strict=True):
+            if i is not None:
+                inside &= (cell[:, i] >= first) & (cell[:, i] < stop)
+        return inside
 
     def axis_label(self, i: int | None) -> str:
         if i is None:
@@ -73,16 +92,37 @@ class View:
         return with_unit(rf"$\{name}$" if name in _GREEK else name, unit)
 
 
-def views(image: Image, images: Images, *, most: int = 3) -> list[View]:
-    """Every channel of an image from every side: one view of a plane, three of a volume."""
+def views(image: Image, images: Images, *, most: int = 3, zoom: bool = True) -> list[View]:
+    """Every channel of an image from every side: one view of a plane, three of a volume.
+
+    With `zoom`, of long axes that are empty for the most part, the part where these images have hits.
+    """
     axes = range(len(image.shape))
     pairs: list[tuple[int | None, int]] = list(itertools.combinations(axes, 2)) if len(axes) > 1 else [(None, 0)]
     signed = signed_channels(image, images)
+    parts = _parts_with_hits(image, images) if zoom else [(0, n) for n in image.shape]
     return [
-        View(image, k, rows, columns, *physical(channel), signed[k])
+        View(
+            image, k, rows, columns, *physical(channel), signed[k],
+            window=((0, 1) if rows is None else parts[rows], parts[columns]),
+        )
         for k, channel in enumerate(image.channels)
         for rows, columns in pairs[:most]
-    ]
+    ]  # fmt: skip
+
+
+def _parts_with_hits(image: Image, images: Images) -> list[tuple[int, int]]:
+    """(first cell, cell after the last) along each axis: the whole axis, unless it is long and mostly empty."""
+    parts = [(0, n) for n in image.shape]
+    long = [i for i, n in enumerate(image.shape) if n > LONG_AXIS]
+    cell = hits(images, image)[1] if long else np.empty((0, 0))
+    for i in long if len(cell) else ():
+        n, first, last = image.shape[i], int(cell[:, i].min()), int(cell[:, i].max())
+        room = max(2, (last - first) // 25)
+        part = max(0, first - room), min(n, last + 1 + room)
+        if part[1] - part[0] < n / 2:
+            parts[i] = part
+    return parts
 
 
 def signed_channels(image: Image, images: Images) -> list[bool]:
@@ -119,6 +159,8 @@ def hits(images: Images, image: Image) -> tuple[np.ndarray, np.ndarray, np.ndarr
 def picture(view: View, cell: np.ndarray, value: np.ndarray, *, most_cells: int = MOST_CELLS) -> np.ndarray:
     """(rows, columns) of one event's hits, NaN where there is none: values added up along the line of sight, or the
     largest in size where they are signed."""
+    inside = view.sees(cell)
+    cell, value = cell[inside], value[inside]
     flat, shape = _flat(view, cell, most_cells)
     x = value[:, view.channel].astype(np.float64) * view.factor
     out = np.full(int(np.prod(shape)), np.nan)
@@ -135,6 +177,8 @@ def mean_picture(view: View, batch: EventBatch, mine: np.ndarray) -> np.ndarray:
     """(rows, columns) weighted mean over the events `mine`: per event, or per hit (NaN without) for signed values."""
     events = batch.take(mine)
     event, cell, value = hits(events.images[view.image.name], view.image)
+    inside = view.sees(cell)
+    event, cell, value = event[inside], cell[inside], value[inside]
     flat, shape = _flat(view, cell)
     weight = events.weight.astype(np.float64)
     size = int(np.prod(shape))
@@ -148,5 +192,6 @@ def _flat(view: View, cell: np.ndarray, most_cells: int = MOST_CELLS) -> tuple[n
     """Flat number of the picture's cell that each hit falls in, and the picture's shape."""
     merge = [-(-n // most_cells) for n in view.shape]
     shape = (-(-view.shape[0] // merge[0]), -(-view.shape[1] // merge[1]))
-    row = 0 if view.rows is None else cell[:, view.rows] // merge[0]
-    return row * shape[1] + cell[:, view.columns] // merge[1], shape
+    (first_row, _), (first_column, _) = view.spans
+    row = 0 if view.rows is None else (cell[:, view.rows] - first_row) // merge[0]
+    return row * shape[1] + (cell[:, view.columns] - first_column) // merge[1], shape

@@ -16,6 +16,7 @@ from pidcam.evaluation.comparison import (
     compare_runs,
     comparison_table,
     seeds_table,
+    signals_table,
     sizes_table,
 )
 from pidcam.evaluation.sample import clean
@@ -69,8 +70,9 @@ def compare(
 
 
 def comparison_tables(result: Comparison) -> list[Table]:
-    """The table of all runs, and those of seeds and of numbers of training events where runs differ in them alone."""
-    made = (comparison_table(result), seeds_table(result), sizes_table(result))
+    """The table of all runs, that of several signals, and those of seeds and of numbers of training events where runs
+    differ in them alone."""
+    made = (comparison_table(result), signals_table(result), seeds_table(result), sizes_table(result))
     return [each for each in made if each is not None]
 
 

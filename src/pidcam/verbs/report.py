@@ -143,13 +143,19 @@ def _events(store: Store | None, predictions: Predictions | None) -> EventSample
 
 def _data(about: Mapping[str, Any]) -> DataView:
     dropped = {reason: sum(n.values()) for reason, n in about["accounting"]["dropped"].items()}
+    kept = about["accounting"]["kept"]
+    classes = list(dict.fromkeys(name for of in kept.values() for name in of))
+    missing = [name for name in classes if not any(of.get(name) for of in kept.values())]
+    notes = [f"{n:,} events dropped: {reason}" for reason, n in dropped.items()]
+    if missing:
+        notes.append(f"no events of {', '.join(missing)}")
     return DataView(
         detector=about["detector"],
         files=about["files"],
-        counts=about["accounting"]["kept"],
+        counts={split: {name: n for name, n in of.items() if name not in missing} for split, of in kept.items()},
         split=f"{about['split']}, seed {about['split_seed']}",
         fingerprint=about["split_fingerprint"],
-        notes=[f"{n:,} events dropped: {reason}" for reason, n in dropped.items()],
+        notes=notes,
     )
 
 
