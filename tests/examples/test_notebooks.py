@@ -17,6 +17,8 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 EVENTS = 60
 """Of each class, where the real run takes all."""
+NEEDS = {"quark_gluon": ("pythia8mc", "fastjet")}
+"""Modules of extras that a notebook needs."""
 
 notebooks = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 
@@ -43,6 +45,8 @@ def folder(tmp_path: Path) -> Path:
 
 @notebooks
 def test_notebook_runs(path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in NEEDS.get(path.stem, ()):
+        pytest.importorskip(module)
     monkeypatch.setenv("PIDCAM_QUICK", "1")
     committed = nbformat.read(path, as_version=4)
     notebook = nbformat.read(path, as_version=4)
