@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pkgutil
+
 import numpy as np
 import pytest
 
@@ -32,6 +34,27 @@ def test_scores_and_auc_shift_are_told_from_files_and_stores(egamma_store, egamm
     assert 0 < np.abs(columns[0] - columns[1]).max() < 0.02
     from_store = pidcam.predict(run.path, egamma_store.path, tmp_path / "store.parquet", fast=True)
     assert abs(from_store.fast["auc_shift"]) < 0.05
+
+
+@pytest.mark.parametrize("from_store", [True, False])
+def test_a_group_reads_its_sample_once(egamma_store, egamma_files, tmp_path, bf16_wins, monkeypatch, from_store):
+    read = []
+    for place in ("pidcam.formats.reader.EventReader.read", "pidcam.store.loader.Loader.__iter__"):
+        original = pkgutil.resolve_name(place)
+        monkeypatch.setattr(place, lambda *a, original=original: (read.append(a[1:]), original(*a))[1])
+    group = pidcam.train_group(egamma_store.path, tmp_path / "group", repeats=2, model="mlp", set=TINY)
+    events = egamma_store.path if from_store else egamma_files
+    calls = []
+    for runs in (group.members[0], group.path):
+        read.clear()
+        told = pidcam.predict(runs, events, tmp_path / f"{runs.name}.parquet", fast=True)
+        calls.append(list(read))
+        assert told.fast["precision"] == "bf16"
+    assert calls[0] == calls[1] != []
+    exact = pidcam.predict(group.path, events, tmp_path / "exact.parquet")
+    columns = [Predictions.load(tmp_path / f"{n}.parquet").columns["p_electron"] for n in ("exact", group.path.name)]
+    assert 0 < np.abs(columns[0] - columns[1]).max() < 0.02
+    assert exact.fast is None
 
 
 def test_where_nothing_is_faster_scores_stay_exact(egamma_store, tmp_path, monkeypatch):

@@ -38,7 +38,7 @@ ROWS = 16 * BATCH_SIZE
 @dataclass(frozen=True)
 class Predicted:
     """How many events went into the table `out`, and how many bad ones were left out; for fast predictions, what they
-    cost (see `training.fast.quicken`)."""
+    cost (see `training.fast.quicken`), of a group for its first run."""
 
     out: Path
     events: int
@@ -78,8 +78,7 @@ def predict(
     temperatures = [read_temperature(each.path) if calibrated else None for each in runs]
     from_store = len(paths) == 1 and paths[0].is_dir() and (is_store(paths[0]) or not reads_folders(run.raw_layout))
     if fast:
-        reports = [_quicken(each, paths, from_store) for each in runs]
-        quick = reports[0]
+        quick = _quicken(runs, paths, from_store)[0]
     source = _from_store(run, paths[0]) if from_store else _from_files(run, paths, drop_bad)
     events = dropped = 0
     with table_writer(out) as write, progress("predicting", source.total) as bar:
@@ -100,27 +99,31 @@ def _load(path: Path) -> list[Run]:
     return [Run.load(each) for each in (load_group(path).members if is_group(path) else [path])]
 
 
-def _quicken(run: Run, paths: list[Path], from_store: bool) -> dict[str, Any]:
-    """Make a run predict fast; its first events are the sample."""
-    if not isinstance(run.model, TorchModel):
-        raise InputError(f"model '{run.config.model.name}' has no faster way to predict", fix="leave --fast out")
+def _quicken(runs: Sequence[Run], paths: list[Path], from_store: bool) -> list[dict[str, Any]]:
+    """Make runs of one group predict fast; the first events are the sample of all."""
+    first = runs[0]
+    if not isinstance(first.model, TorchModel):
+        raise InputError(f"model '{first.config.model.name}' has no faster way to predict", fix="leave --fast out")
+    raw = _sample(first, paths[0], from_store)
+    return [quicken(run.model, run.task, [run.change(batch.to(run.device)) for batch in raw]) for run in runs]  # type: ignore[arg-type]
+
+
+def _sample(run: Run, path: Path, from_store: bool) -> list[Batch]:
+    """The first events, before the transforms of any run."""
     if from_store:
-        store = Store(paths[0])
+        store = Store(path)
         split = next(name for name in reversed(store.splits) if store.manifest.events(name))
         loader = run.loader(store, split, limit=SAMPLE)
         loader.change = None
-        raw = list(loader)
-    else:
-        with open_reader(paths[0], run.raw_layout, run.schema, truth=False) as reader:
-            events = reader.read(0, min(len(reader), SAMPLE))
-            good = check_events(events, run.schema, where=paths[0], drop_bad=True, truth=False)
-            if not good.any():
-                raise InputError("no good event to predict", where=paths[0])
-            table = np.append(run.task.selection.table(run.schema), -1)
-            whole = run.batch(_labelled(events.take(good), table, 0))
-            raw = [whole.rows(i, min(i + BATCH_SIZE, len(whole))) for i in range(0, len(whole), BATCH_SIZE)]
-    batches = [run.change(batch.to(run.device)) for batch in raw]
-    return quicken(run.model, run.task, batches)
+        return list(loader)
+    with open_reader(path, run.raw_layout, run.schema, truth=False) as reader:
+        events = reader.read(0, min(len(reader), SAMPLE))
+    good = check_events(events, run.schema, where=path, drop_bad=True, truth=False)
+    if not good.any():
+        raise InputError("no good event to predict", where=path)
+    table = np.append(run.task.selection.table(run.schema), -1)
+    whole = run.batch(_labelled(events.take(good), table, 0))
+    return [whole.rows(i, min(i + BATCH_SIZE, len(whole))) for i in range(0, len(whole), BATCH_SIZE)]
 
 
 def _labelled(batch: EventBatch, table: np.ndarray, file: int) -> EventBatch:
