@@ -9,7 +9,9 @@ from pidcam.simulation.ionisation import Floats
 from pidcam.simulation.kinematics import Generator, boosted, moving, phase_space, unit_vector
 from pidcam.simulation.particles import (
     KAON_MASS,
+    LAMBDA_MASS,
     MUON_MASS,
+    NEUTRAL_KAON_MASS,
     NEUTRAL_PION_MASS,
     NEUTRON_MASS,
     PION_MASS,
@@ -27,8 +29,8 @@ NEUTRINOS = (12, 14, 16)
 
 MASS_OF = {
     11: ELECTRON_MASS, 12: 0.0, 13: MUON_MASS, 14: 0.0, 15: TAU_MASS, 16: 0.0, 22: 0.0, 111: NEUTRAL_PION_MASS,
-    211: PION_MASS, RHO: RHO_MASS, NEUTRAL_KAON: 497.611, 321: KAON_MASS, 2112: NEUTRON_MASS, 2212: PROTON_MASS,
-    LAMBDA: 1115.683,
+    211: PION_MASS, RHO: RHO_MASS, NEUTRAL_KAON: NEUTRAL_KAON_MASS, 321: KAON_MASS, 2112: NEUTRON_MASS,
+    2212: PROTON_MASS, LAMBDA: LAMBDA_MASS,
 }  # fmt: skip
 
 MODES: dict[int, tuple[tuple[float, tuple[int, ...]], ...]] = {

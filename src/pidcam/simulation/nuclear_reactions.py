@@ -20,7 +20,7 @@ from pidcam.simulation.kinematics import (
     three_momentum,
     unit_vector,
 )
-from pidcam.simulation.particles import PROTON_MASS
+from pidcam.simulation.particles import ALPHA_MASS, PROTON_MASS
 
 PROTON, NEUTRON, ALPHA = 2212, 2112, 1000020040
 
@@ -240,7 +240,7 @@ def evaporate(rng: Generator, excitation: float) -> list[Product]:
         which = rng.random()
         pdg, barrier = (NEUTRON, 0.0) if which < 0.62 else (PROTON, 3.5) if which < 0.88 else (ALPHA, 6.0)
         kinetic = min(barrier + rng.gamma(2.0, 1.0 + excitation / 60), excitation - SEPARATION)
-        done.append((pdg, moving(3727.379 if pdg == ALPHA else mass_of(pdg), kinetic, unit_vector(rng))))
+        done.append((pdg, moving(ALPHA_MASS if pdg == ALPHA else mass_of(pdg), kinetic, unit_vector(rng))))
         excitation -= kinetic + SEPARATION
     while excitation > 0.2:
         photon = min(excitation, 0.5 + rng.exponential(1.5))

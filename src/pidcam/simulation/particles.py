@@ -1,4 +1,7 @@
-"""The particles that a transport in matter knows: numbered kinds, their masses, charges and lives (PDG 2024)."""
+"""Masses, and the particles that a transport in matter knows: numbered kinds, their masses, charges and lives.
+
+Particles as in S. Navas et al. (Particle Data Group), Phys. Rev. D 110 (2024) 030001; nuclei as in CODATA 2022.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ import numpy as np
 from pidcam.simulation.constants import ELECTRON_MASS
 
 MUON_MASS, PION_MASS, NEUTRAL_PION_MASS, KAON_MASS = 105.6583755, 139.57039, 134.9768, 493.677
-PROTON_MASS, NEUTRON_MASS, TAU_MASS, RHO_MASS, DELTA_MASS = 938.27209, 939.56542, 1776.93, 775.26, 1232.0
-"""MeV"""
+NEUTRAL_KAON_MASS, RHO_MASS, TETRAQUARK_MASS = 497.611, 775.26, 3887.1
+PROTON_MASS, NEUTRON_MASS, LAMBDA_MASS, DELTA_MASS, TAU_MASS = 938.27209, 939.56542, 1115.683, 1232.0, 1776.93
+DEUTERON_MASS, ALPHA_MASS = 1875.61294, 3727.37941
+"""MeV; the tetraquark is the charged Z_c(3900), which the tables call T_cc1(3900)."""
 
 (
     ELECTRON, PHOTON, POSITRON, MUON, ANTIMUON, PION_MINUS, PION_PLUS, KAON_MINUS, KAON_PLUS, PROTON, ANTIPROTON,

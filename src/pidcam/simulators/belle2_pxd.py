@@ -12,6 +12,14 @@ from pidcam.simulation.constants import ELECTRON_MASS
 from pidcam.simulation.electron_tables import ElectronTable, electron_table
 from pidcam.simulation.electron_transport import Volume, new_heap
 from pidcam.simulation.matter import SILICON
+from pidcam.simulation.particles import (
+    DEUTERON_MASS,
+    KAON_MASS,
+    MUON_MASS,
+    PION_MASS,
+    PROTON_MASS,
+    TETRAQUARK_MASS,
+)
 from pidcam.simulation.silicon_pixels import (
     SIDE,
     Charged,
@@ -35,14 +43,14 @@ from pidcam.simulators.base import (
 )
 
 MASS = {
-    "pion": 139.5704,
-    "proton": 938.2721,
-    "deuteron": 1875.613,
-    "anti-deuteron": 1875.613,
-    "kaon": 493.677,
-    "muon": 105.6584,
+    "pion": PION_MASS,
+    "proton": PROTON_MASS,
+    "deuteron": DEUTERON_MASS,
+    "anti-deuteron": DEUTERON_MASS,
+    "kaon": KAON_MASS,
+    "muon": MUON_MASS,
     "electron": ELECTRON_MASS,
-    "tetraquark": 3887.1,  # Z_c(3900)+
+    "tetraquark": TETRAQUARK_MASS,
 }
 """MeV"""
 

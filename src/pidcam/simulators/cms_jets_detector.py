@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pidcam.simulation import cms_tracker
 from pidcam.simulation.generator import Particles
 from pidcam.simulation.jet_images import ECAL, HCAL, TRACKS, Hits, Profiles
+from pidcam.simulation.particles import PION_MASS
 from pidcam.simulation.solenoid import Barrel, bent, impact
 from pidcam.simulation.two_calorimeters import Pair, hadrons, smeared
 from pidcam.simulation.upstream import conversion_probability
@@ -25,8 +26,6 @@ COVERED = 3.0
 """|eta| up to which there are crystals and towers."""
 TRACKED, INNER = 2.5, 0.3
 """|eta| of the tracker, and m from the beam line within which tracks must begin."""
-PION = 0.13957
-"""GeV"""
 SURFACE = Barrel(radius=cms_tracker.CRYSTALS, end=3.15)
 MATERIAL = (0.04, 1.15)
 """m from the beam line between which photons convert."""
@@ -110,7 +109,7 @@ def _reconstructed(p: Particles, energy: Floats, tracked: NDArray[np.bool_]) -> 
     """Tracks are pions, everything else has no mass."""
     momentum = energy / np.cosh(p.eta)
     x, y, z = momentum * np.cos(p.phi), momentum * np.sin(p.phi), momentum * np.sinh(p.eta)
-    return p._replace(px=x, py=y, pz=z, energy=np.where(tracked, np.hypot(energy, PION), energy))
+    return p._replace(px=x, py=y, pz=z, energy=np.where(tracked, np.hypot(energy, PION_MASS * 1e-3), energy))
 
 
 def _hits(p, tracked, measured_pt, at_eta, at_phi, ecal, hcal, detector, rng):  # type: ignore[no-untyped-def]
