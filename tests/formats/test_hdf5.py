@@ -164,6 +164,21 @@ def test_written_block_by_block_in_any_order(tmp_path: Path) -> None:
     assert np.array_equal(batch.label, label)
 
 
+def test_written_by_dask(tmp_path: Path) -> None:
+    """`da.to_hdf5` of arrays in blocks of another size than the chunks, which it takes from the first block."""
+    da = pytest.importorskip("dask.array")
+    images, label = official(tmp_path / "whole.h5")
+    x = da.from_array(np.moveaxis(images, 1, -1), chunks=(33, 32, 32, 2))
+    y = da.from_array(label.astype("f4"), chunks=70)
+    for name, how in {"a": {}, "b": {"compression": "gzip", "shuffle": True}, "c": {"chunks": None}}.items():
+        da.to_hdf5(tmp_path / f"{name}.h5", {"/X": x, "/y": y}, **how)
+        with formats["hdf5"].reader(tmp_path / f"{name}.h5", ECAL.layout, ECAL.schema) as reader:
+            parts = [reader.read(start, min(start + 47, N)) for start in range(0, N, 47)]
+        batch = EventBatch.concat(parts)
+        assert np.array_equal(batch.images["ecal"].values, images)  # type: ignore[union-attr]
+        assert np.array_equal(batch.label, label)
+
+
 def test_a_double_beyond_single_precision_becomes_infinite_without_a_word(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file["X"] = np.full((2, 32, 32, 2), 1e300)

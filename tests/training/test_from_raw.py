@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,7 @@ from pidcam.errors import ConfigError, ExistsError, Stopped
 from pidcam.formats import reader
 from pidcam.store import first_pass
 from pidcam.store.store import Store
+from pidcam.training.run import Run
 from pidcam.training.step import Stepper
 from pidcam.verbs.prepare import prepare
 from pidcam.verbs.train import resume, train
@@ -26,11 +31,19 @@ CONFIG = {
 OPTIONS = {"split": "hash:0.7/0.2/0.1", "seed": 3}
 
 
-@pytest.fixture(autouse=True)
-def _several_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "READ_BYTES", 50 * 9000)  # pieces of a chunk
-    monkeypatch.setattr(first_pass, "PIECES", 4)
-    monkeypatch.setattr(first_pass, "BYTES", 1)
+@pytest.fixture(autouse=True, scope="module")
+def _several_windows() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "READ_BYTES", 50 * 9000)  # pieces of a chunk
+        patch.setattr(first_pass, "PIECES", 4)
+        patch.setattr(first_pass, "BYTES", 1)
+        yield
+
+
+@pytest.fixture(scope="module")
+def straight(egamma_files: list[Path], tmp_path_factory: pytest.TempPathFactory, _several_windows: None) -> Run:
+    """A run that nobody stopped; its store lies beside it."""
+    return started(egamma_files, tmp_path_factory.mktemp("straight"))
 
 
 def started(files: list[Path], folder: Path, **how: Any) -> Any:
@@ -58,10 +71,9 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 
 
 def test_the_store_is_that_of_prepare_and_a_stop_changes_nothing(
-    egamma_files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    egamma_files: list[Path], straight: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = started(egamma_files, tmp_path / "straight")
-    store = tmp_path / "straight" / "store"
+    run, store = straight, straight.path.with_name("store")
     alone = prepare("cms-ecal", egamma_files, tmp_path / "prepared", workers=1, **OPTIONS)
     assert content(store) == content(alone.path)
     assert run.about["split_fingerprint"] == alone.manifest.fingerprint
@@ -80,6 +92,42 @@ def test_the_store_is_that_of_prepare_and_a_stop_changes_nothing(
     assert weights(again.path) == weights(run.path)
     assert content(folder / "store") == content(store)
     assert [row["train_loss"] for row in again.history] == [first["train_loss"], second["train_loss"]]
+
+
+KILLED = """
+import json, os, signal, sys
+from pidcam.formats import reader
+from pidcam.store import first_pass
+from pidcam.training.step import Stepper
+from pidcam.verbs.train import train
+
+def killed(self, batch, step=Stepper.__call__):
+    if self.state.step == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, batch)
+
+if __name__ == "__main__":
+    reader.READ_BYTES, first_pass.PIECES, first_pass.BYTES = 50 * 9000, 4, 1
+    Stepper.__call__ = killed
+    train(**json.loads(sys.argv[1]))
+"""
+
+
+def test_killed_in_its_first_epoch_it_goes_on_as_if_never(
+    egamma_files: list[Path], straight: Run, tmp_path: Path
+) -> None:
+    """Outright, while the other process may be reading still or be done: it ends too."""
+    raw = {"detector": "cms-ecal", "files": list(map(str, egamma_files)), "prepare": OPTIONS}
+    how = {"store": str(tmp_path / "store"), "out": str(tmp_path / "run"), "from_raw": raw, "workers": 1}
+    script = tmp_path / "script.py"
+    script.write_text(KILLED, encoding="utf-8")
+    call = [sys.executable, str(script), json.dumps({**how, "config": CONFIG})]
+    assert subprocess.run(call, check=False).returncode == -signal.SIGKILL
+    assert not (tmp_path / "run" / "history.jsonl").exists()
+    run = resume(tmp_path / "run")
+    assert weights(run.path) == weights(straight.path)
+    assert [row["train_loss"] for row in run.history] == [row["train_loss"] for row in straight.history]
+    assert content(tmp_path / "store") == content(straight.path.with_name("store"))
 
 
 def test_a_store_that_is_there_is_taken(egamma_files: list[Path], tmp_path: Path) -> None:
