@@ -5,6 +5,7 @@ import copy
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.colors import Normalize, SymLogNorm
 from matplotlib.figure import Figure
 
 from pidcam import reports
@@ -12,6 +13,7 @@ from pidcam.analysis import delong
 from pidcam.errors import DataError, UnknownNameError
 from pidcam.events import Dense, EventBatch, Points
 from pidcam.predictions import Predictions
+from pidcam.reports.images import colour_scale, few_ticks
 from pidcam.reports.style import value_with_error
 from pidcam.reports.views import hits, mean_picture, picture, signed_channels, views
 from pidcam.schema import Channel, EventSchema, Image, ParticleClass
@@ -196,6 +198,32 @@ def test_of_a_long_axis_only_the_part_with_hits_is_drawn():
     outside = np.array([[0, 0]])
     assert np.isnan(picture(view, outside, np.ones((1, 1)))).all()
     assert views(image, batch.images["planes"], zoom=False)[0].shape == (10, 4000)
+
+
+def test_tracks_far_above_noise_of_both_signs_are_on_a_logarithmic_scale():
+    image = Image(name="planes", shape=(40, 50), channels=(Channel(name="charge", unit="ADC"),))
+    noise = np.random.default_rng(1).normal(size=(40, 50))
+    track = noise.copy()
+    track[20] = 900.0
+    (view,) = views(image, Dense(noise[None, None].astype(np.float32)))
+    calm, loud = colour_scale(view, [noise]), colour_scale(view, [noise, track])
+    assert (type(calm), type(loud)) == (Normalize, SymLogNorm)
+    assert (loud.vmin, loud.vmax) == (-900, 900)
+    assert np.ptp(loud(noise)) < 0.2, "noise is pale"
+    figure = Figure()
+    axes = figure.subplots()
+    bar = figure.colorbar(axes.imshow(track, norm=loud))
+    few_ticks(bar, loud)
+    assert sorted(bar.get_ticks().tolist()) == [-100, -10, 0, 10, 100]
+
+
+def test_of_signed_channels_a_zero_is_the_hit_of_another_channel():
+    channels = (Channel(name="induction"), Channel(name="collection"))
+    image = Image(name="planes", shape=(2, 3), channels=channels)
+    values = np.array([[[[1, -1, 0], [0, 0, 0]], [[0, 0, -5], [5, 0, 0]]]], np.float32)
+    first, _ = views(image, Dense(values))
+    _, cell, value = hits(Dense(values), image)
+    np.testing.assert_array_equal(picture(first, cell, value), [[1, -1, np.nan], [np.nan, np.nan, np.nan]])
 
 
 def test_points_are_put_on_the_grid_and_those_outside_left_out():

@@ -56,6 +56,8 @@ def _show_event(found: Displayed, number: int) -> None:
 def _plain(values: np.ndarray, norm: Normalize) -> str:
     """A character per cell, two wide, darker for more; blank where there is no hit. The first row is at the bottom."""
     level = np.ma.filled(norm(np.abs(np.nan_to_num(values))), 0.0)
+    if (norm.vmin or 0) < 0:  # of a two-sided scale, from its middle
+        level = 2 * level - 1
     steps = 1 + (np.clip(level, 0, 1) * (len(SHADES) - 2)).round().astype(int)
     steps = np.where(np.isfinite(values), steps, 0)
     return "\n".join("  " + "".join(2 * SHADES[k] for k in row).rstrip() for row in steps[::-1])

@@ -224,6 +224,7 @@ def _describe(view: View, title: str, scale: Normalize) -> dict[str, Any]:
         "low": _round(scale.vmin),
         "high": _round(scale.vmax),
         "log": isinstance(scale, LogNorm),
+        "steps": "linear" if type(scale) is Normalize else "logarithmic",
         "colours": ENERGY_MAP if isinstance(scale, LogNorm) else SIGNED_MAP,
     }
 

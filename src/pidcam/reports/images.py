@@ -21,6 +21,8 @@ from pidcam.reports.views import View, hits, mean_picture, picture, views
 from pidcam.schema import EventSchema
 
 NO_HIT = "#dfe2e4"
+FAR_ABOVE = 20
+"""Times what 97 % of the cells stay below: what is larger than that would be lost on a linear scale."""
 
 
 @styled
@@ -103,9 +105,7 @@ def _row_of_maps(
         panel.set_axis_off()
     bar = block.colorbar(mappable, ax=list(panels[: len(maps)]), pad=0.015, extend=_extend(norm))
     bar.set_label(label)
-    if isinstance(norm, SymLogNorm):
-        exponents = np.arange(np.ceil(np.log10(norm.linthresh) + 0.3), np.log10(norm.vmax or 1.0))
-        bar.set_ticks([*-(10.0**exponents), 0, *10.0**exponents])
+    few_ticks(bar, norm)
 
 
 def _views(batch: EventBatch, schema: EventSchema, image: str | None) -> list[View]:
@@ -142,8 +142,14 @@ def colour_scale(view: View, pictures: Sequence[np.ndarray], span: float = 1e-4)
 
 
 def _two_sided(pictures: Sequence[np.ndarray]) -> Normalize:
+    """Linear up to what all but a few cells have; where those few are far above (tracks in noise), logarithmic from
+    there on."""
     size = np.abs(_finite(pictures))
-    top = float(np.percentile(size[size > 0], 97)) if (size > 0).any() else 1.0
+    size = size[size > 0]
+    top = float(np.percentile(size, 97)) if len(size) else 1.0
+    high = float(size.max()) if len(size) else 1.0
+    if high > FAR_ABOVE * top:
+        return SymLogNorm(2 * top, linscale=0.4, vmin=-high, vmax=high)
     return Normalize(-top, top)
 
 
@@ -154,6 +160,11 @@ def _two_sided_log(pictures: Sequence[np.ndarray]) -> Normalize:
 
 def few_ticks(bar: Colorbar, norm: Normalize) -> None:
     """Of a logarithmic scale powers of ten; where it spans less than some, three values."""
+    if isinstance(norm, SymLogNorm):
+        exponents = np.arange(np.ceil(np.log10(norm.linthresh) + 0.3), np.log10(norm.vmax or 1.0))
+        ends = 10.0 ** exponents[:: max(1, -(-len(exponents) // 3))]
+        bar.set_ticks([*-ends, 0, *ends])
+        bar.ax.minorticks_off()
     if not isinstance(norm, LogNorm):
         return
     low, high = float(norm.vmin or 1.0), float(norm.vmax or 1.0)

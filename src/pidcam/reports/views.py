@@ -158,7 +158,7 @@ def hits(images: Images, image: Image) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 def picture(view: View, cell: np.ndarray, value: np.ndarray, *, most_cells: int = MOST_CELLS) -> np.ndarray:
     """(rows, columns) of one event's hits, NaN where there is none: values added up along the line of sight, or the
-    largest in size where they are signed."""
+    largest in size where they are signed (and not zero: such a hit is one of another channel)."""
     inside = view.sees(cell)
     cell, value = cell[inside], value[inside]
     flat, shape = _flat(view, cell, most_cells)
@@ -166,6 +166,7 @@ def picture(view: View, cell: np.ndarray, value: np.ndarray, *, most_cells: int 
     out = np.full(int(np.prod(shape)), np.nan)
     if view.signed:
         order = np.argsort(np.abs(x), kind="stable")  # the largest is written last
+        order = order[x[order] != 0]
         out[flat[order]] = x[order]
     else:
         total = np.bincount(flat, x, len(out))

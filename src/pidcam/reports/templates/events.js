@@ -73,7 +73,7 @@
     const seen = view.box
       ? "drag or arrow keys turn, + and - zoom, Home puts back"
       : `across: ${view.column_axis || "columns"}, up: ${view.row_axis || "rows"}`;
-    byId("events-scale").textContent = `${view.title}, ${view.log ? "logarithmic" : "linear"} colours; ${seen}`;
+    byId("events-scale").textContent = `${view.title}, ${view.steps} colours; ${seen}`;
   };
 
   const show = () => {
