@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pidcam.errors import DataError, PidcamError
-from pidcam.jobs import available_cores, run_jobs
+from pidcam.jobs import available_cores, default_threads, run_jobs
 
 SCRIPT = """
 import os, sys, time
@@ -168,3 +168,9 @@ print(run_jobs(math.factorial, [3, 4], description="working", workers=2))
     command = [sys.executable, "-"] if piped else [sys.executable, str(tmp_path / "script.py")]
     done = subprocess.run(command, input=script, capture_output=True, text=True, check=False)
     assert done.stdout == "begun\n[6, 24]\n", done.stderr
+
+
+@pytest.mark.parametrize(("said", "threads"), [("3", 3), ("4,2", 4), ("", None), ("0", None), ("many", None)])
+def test_threads_are_those_that_the_environment_allows(said, threads, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", said)
+    assert default_threads() == (threads or available_cores())

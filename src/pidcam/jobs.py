@@ -34,6 +34,13 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def default_threads() -> int:
+    """Threads that a network computes with unless told: what `OMP_NUM_THREADS` says, as on shared machines, else one
+    for each core available. More threads than cores are free wait for each other most of the time."""
+    said = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(said) if said.isdigit() and int(said) else available_cores()
+
+
 def run_jobs(
     function: Callable[[Piece], Result],
     pieces: Sequence[Piece],

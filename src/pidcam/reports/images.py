@@ -201,7 +201,7 @@ def heat_map(panel: Axes, view: View, values: np.ndarray, norm: Normalize, *, ou
     mappable = panel.imshow(values, norm=norm, cmap=colours, extent=view.extent(), aspect=aspect)
     panel.minorticks_off()
     panel.tick_params(which="both", labelbottom=outer[0], labelleft=outer[1], color=PALE, labelsize=7, length=2)
-    panel.locator_params(nbins=4)
+    panel.locator_params(nbins=4, integer=not view.image.pitch)  # cells have whole numbers
     if outer[0]:
         panel.set_xlabel(view.axis_label(view.columns), fontsize=8, labelpad=1)
     if outer[1]:

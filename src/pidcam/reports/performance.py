@@ -94,7 +94,7 @@ def _rejection_panels(predictions: Mapping[str, Predictions], signals: Sequence[
         label_axes(panel, f"efficiency for {wanted}", "rejection of rest, 1 / efficiency")
         panel.tick_params(labelbottom=True)
         panel.set(xlim=(0, 1), yscale="log", ylim=(1, 1 / worst))
-        panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1), fontsize=8, borderpad=0.2)
+        panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1), fontsize=7, borderpad=0.2)
     for panel in panels[len(signals) :]:
         panel.set_axis_off()
     return figure
@@ -123,7 +123,7 @@ def _draw_roc(
     band = analysis.roc_band(truth, score, events.weight, along="efficiency")
     # fewer than ten background events say nothing about a rejection
     shown = band.value * area.n_background >= 10
-    rejection.plot(band.at[shown], 1 / band.value[shown], label=text, **look)
+    rejection.plot(band.at[shown], 1 / band.value[shown], label=f"{text}, {n}", **look)
     top, bottom = 1 / np.maximum(band.low[shown], floor), 1 / band.high[shown]
     if banded:
         rejection.fill_between(band.at[shown], bottom, top, color=look["color"], alpha=0.22, lw=0)
@@ -148,14 +148,16 @@ def scores(predictions: Mapping[str, Predictions], *, signal: str | None = None,
     for panel, wanted in zip(panels, signals, strict=False):
         for i, (split, table) in enumerate(sorted(predictions.items(), key=lambda item: item[0] != filled)):
             _draw_scores(panel, known(table), wanted, f", {split}", i, bins)
+        long = columns > 1 and len(predictions) > 1 and len(wanted) > 12  # two beside each other would be cut
         label_axes(panel, f"score for {wanted}", f"fraction of events / {1 / bins:g}")
         panel.set_xlim(0, 1)
         if log:
             panel.set_yscale("log")
             panel.set_ylim(top=panel.get_ylim()[1] * 8)
         else:
-            panel.set_ylim(0, panel.get_ylim()[1] * (1.3 if columns == 1 or len(predictions) < 3 else 1.5))
-        across = min(len(predictions), 3 if columns == 1 else 2)
+            room = 2.0 if long else 1.3 if columns == 1 or len(predictions) < 3 else 1.5
+            panel.set_ylim(0, panel.get_ylim()[1] * room)
+        across = 1 if long else min(len(predictions), 3 if columns == 1 else 2)
         size = 7 if columns > 1 or across > 2 else 8
         panel.legend(ncols=across, fontsize=size, loc="upper center", columnspacing=1.0, handletextpad=0.5)
     for panel in panels[len(signals) :]:

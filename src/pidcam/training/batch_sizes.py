@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from pidcam.errors import InputError, PidcamError
-from pidcam.jobs import available_cores
+from pidcam.jobs import default_threads
 from pidcam.runs import RunDirectory
 from pidcam.store.loader import Loader
 from pidcam.store.store import Store
@@ -63,7 +63,7 @@ def try_batch_size(store: Store, config: RunConfig, chain: Chain, device: str, s
         raise InputError(f"model '{config.model.name}' does not learn in batches", where="--model")
     run.directory.create()
     options = config.training
-    torch.set_num_threads(options.threads or available_cores())
+    torch.set_num_threads(options.threads or default_threads())
     keep_freed_memory()
     train = run.loader(store, "train", training=True, limit=options.limit)
     state = FitState(run.model, run.task, run.directory, options, steps=10**9)

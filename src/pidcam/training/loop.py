@@ -18,7 +18,7 @@ import torch
 
 from pidcam.batch import Batch
 from pidcam.errors import ConfigError, PidcamError, Stopped
-from pidcam.jobs import available_cores
+from pidcam.jobs import default_threads
 from pidcam.progress import Progress, progress, say
 from pidcam.runs import RunDirectory
 from pidcam.store.loader import Loader
@@ -68,7 +68,7 @@ def fit(
     Raises `Stopped` after a signal or when the time on `clock` is short, with a checkpoint behind it; `PidcamError` if
     the loss is not finite or memory runs out.
     """
-    torch.set_num_threads(options.threads or available_cores())
+    torch.set_num_threads(options.threads or default_threads())
     keep_freed_memory()
     ranks = ranks or Ranks()
     network.spread(ranks)

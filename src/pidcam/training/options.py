@@ -77,7 +77,8 @@ class TrainingOptions(Spec):
     what was taken is recorded. compile: let torch.compile translate the model. resident: where the training events stay
     while they are used: `mapped` files, `ram`, the `device`, or what has room. window: bytes of the store that are
     shuffled among each other, if it holds more. keep: how many best checkpoints stay.
-    checkpoint_seconds: time between checkpoints inside an epoch. threads: CPU threads (default: the cores available).
+    checkpoint_seconds: time between checkpoints inside an epoch. threads: CPU threads (default: OMP_NUM_THREADS, else
+    the cores available).
     loggers: where the history goes besides the run directory.
     """
 
