@@ -29,7 +29,7 @@ def results(metrics: Mapping[str, Any]) -> Table:
     splits = split_metrics(metrics)
     splits |= {f"{split}, optimum": of for split, of in metrics.get("optimum", {}).get("splits", {}).items()}
     names = list(dict.fromkeys(k for of in splits.values() for k in of if f"{k}_error" in of))
-    columns = ("split", "events", "loss", *(_NAMES.get(n, n) for n in names))
+    columns = ("split", "events", "loss", *(_NAMES.get(n, n.replace("_", " ")) for n in names))
     rows = tuple(
         (split, of["n"], of["loss"], *(_pair(of.get(n), of.get(f"{n}_error")) for n in names))
         for split, of in splits.items()

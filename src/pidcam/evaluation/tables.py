@@ -52,8 +52,10 @@ def rounded(value: float, error: float | None = None) -> tuple[str, str | None]:
     ('1230', '260')
     >>> rounded(4.1e-16), rounded(0.05)
     (('4.1e-16', None), ('0.0500', None))
+    >>> rounded(1 - 1e-16, 1.1e-17)
+    ('1.0000', None)
     """
-    if error is None or not math.isfinite(error) or error <= 0:
+    if error is None or not math.isfinite(error) or error <= 1e-12 * abs(value):  # none, or what rounding left of it
         whole = value == round(value)
         small = abs(value) < 1e-3  # a probability such as 4e-16 is not 0.0000
         return f"{value:.2g}" if small else f"{value:.4f}" if abs(value) < 1 and not whole else f"{value:.4g}", None

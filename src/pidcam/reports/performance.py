@@ -27,6 +27,8 @@ from pidcam.reports.style import (
 )
 from pidcam.reports.truth import Known, known, rest_name, signal_class
 
+FEWEST = 10
+"""Background events that say something about a rejection."""
 MOST_BANDS = 6
 """Curves in a panel of which the bands can still be told apart."""
 
@@ -94,6 +96,9 @@ def _rejection_panels(predictions: Mapping[str, Predictions], signals: Sequence[
         label_axes(panel, f"efficiency for {wanted}", "rejection of rest, 1 / efficiency")
         panel.tick_params(labelbottom=True)
         panel.set(xlim=(0, 1), yscale="log", ylim=(1, 1 / worst))
+        if not any(len(drawn.get_xdata()) for drawn in panel.get_lines()):
+            words = f"fewer than {FEWEST} events\nof the rest pass any cut"
+            panel.text(0.5, 0.5, words, transform=panel.transAxes, ha="center", va="center", color=PALE, fontsize=9)
         panel.legend(loc="lower center", bbox_to_anchor=(0.5, 1), fontsize=7, borderpad=0.2)
     for panel in panels[len(signals) :]:
         panel.set_axis_off()
@@ -121,8 +126,7 @@ def _draw_roc(
             linear.fill_between(band.at, band.low, band.high, color=look["color"], alpha=0.22, lw=0)
     floor = 1 / area.n_background
     band = analysis.roc_band(truth, score, events.weight, along="efficiency")
-    # fewer than ten background events say nothing about a rejection
-    shown = band.value * area.n_background >= 10
+    shown = band.value * area.n_background >= FEWEST
     rejection.plot(band.at[shown], 1 / band.value[shown], label=f"{text}, {n}", **look)
     top, bottom = 1 / np.maximum(band.low[shown], floor), 1 / band.high[shown]
     if banded:
@@ -214,7 +218,9 @@ def confusion(predictions: Predictions) -> Figure:
     for (i, j), share in np.ndenumerate(table.efficiency):
         if np.isnan(share):
             continue
-        text = f"{100 * share:.1f}" if size > 5 else f"{100 * share:.1f} ± {100 * table.efficiency_error[i, j]:.1f} %"
+        error = float(table.efficiency_error[i, j])
+        spread = f" ± {100 * error:.1f}" if error > 0 else ""  # none of 300 are not 0.0 ± 0.0 %
+        text = f"{100 * share:.1f}" if size > 5 else f"{100 * share:.1f}{spread} %"
         if size <= 5:
             text += f"\n({count(float(table.counts[i, j]))})"
         axes.text(j, i, text, ha="center", va="center", color="white" if share > 0.55 else INK, fontsize=9)

@@ -25,14 +25,17 @@ from pidcam.reports.style import (
     with_unit,
 )
 
-BINS = 60
+BINS, FEW_BINS, FEW_EVENTS = 60, 30, 3000
 CENTRAL = (0.5, 99.5)
 """Percentiles that a histogram of residuals shows; what lies beyond is in its outermost bins."""
 
 
 @styled
-def predicted(truth: np.ndarray, value: np.ndarray, residual: np.ndarray, name: str, unit: str) -> Figure:
-    """Left: predicted against true values (n,), events per cell. Right: the distribution of their residuals (n,)."""
+def predicted(
+    truth: np.ndarray, value: np.ndarray, residual: np.ndarray, name: str, unit: str, *, relative: bool = False
+) -> Figure:
+    """Left: predicted against true values (n,), events per cell. Right: the distribution of their residuals (n,), which
+    may be `relative` to the truth."""
     _require(truth)
     figure = new_figure(8.4, 3.6)
     left, right = figure.subplots(1, 2)
@@ -45,13 +48,14 @@ def predicted(truth: np.ndarray, value: np.ndarray, residual: np.ndarray, name: 
     label_axes(left, with_unit(f"true {name}", unit), with_unit(f"predicted {name}", unit))
     figure.colorbar(mesh, ax=left, label="events")
     low, high = np.percentile(residual, CENTRAL)
-    edges = np.linspace(low, high if high > low else low + 1, BINS + 1)
+    edges = np.linspace(low, high if high > low else low + 1, _bins(residual) + 1)
     right.hist(
         np.clip(residual, edges[0], edges[-1]), bins=edges.tolist(), histtype="stepfilled", color=colour(0), alpha=0.5
     )
     right.axvline(0, color=PALE, lw=0.9, ls=":")
     right.axvline(median(residual), color=INK, lw=0.9, label=f"median {median(residual):.3g}")
-    label_axes(right, f"residual of {name}", f"events ({count(len(truth))} of test)")
+    what = f"(predicted $-$ true) / true {name}" if relative else with_unit(f"predicted $-$ true {name}", unit)
+    label_axes(right, what, f"events ({count(len(truth))} of test)")
     right.legend(fontsize=8)
     return figure
 
@@ -62,7 +66,7 @@ def pulls(values: np.ndarray, name: str) -> Figure:
     _require(values)
     figure = new_figure(4.8, 3.6)
     axes = figure.subplots()
-    edges = np.linspace(-5, 5, BINS + 1)
+    edges = np.linspace(-5, 5, _bins(values) + 1)
     inside = np.clip(values, edges[0], edges[-1])
     filled: dict[str, Any] = {"histtype": "stepfilled", "color": colour(0), "alpha": 0.5}
     axes.hist(inside, bins=edges.tolist(), label=f"{count(len(values))} test events", **filled)
@@ -92,8 +96,7 @@ def resolution(section: Mapping[str, Any], name: str) -> Figure:
     if fit:
         energy = np.geomspace(fit["low"], fit["high"], 200)
         told = [
-            f"${term}$ = {value_with_error(100 * value, 100 * error if error else 0)} %"
-            + {"a": f" $\\sqrt{{\\mathrm{{{section['unit']}}}}}$", "b": "", "c": f" {section['unit']}"}[term]
+            _term(term, value, error, section["unit"])
             for term, value, error in zip(fit["terms"], fit["values"], fit["errors"], strict=True)
         ]
         label = "\n".join([*told, f"$\\chi^2$ / ndf = {fit['chi2']:.1f} / {fit['ndf']}"])
@@ -107,6 +110,21 @@ def resolution(section: Mapping[str, Any], name: str) -> Figure:
     label_axes(right, x, with_unit(f"median residual{relative}", unit))
     left.set_ylim(bottom=0)
     return figure
+
+
+def _term(term: str, value: float, error: float | None, unit: str) -> str:
+    """`a = 20.4 ± 1.4 % sqrt(GeV)`; a term without an error stands at its bound, which is zero."""
+    if error is None:
+        return f"${term}$ = 0, its bound"
+    if term == "c":
+        return f"$c$ = {value_with_error(value, error)} {unit}"
+    return f"${term}$ = {value_with_error(100 * value, 100 * error)} %" + (
+        f" $\\sqrt{{\\mathrm{{{unit}}}}}$" if term == "a" else ""
+    )
+
+
+def _bins(values: np.ndarray) -> int:
+    return FEW_BINS if len(values) < FEW_EVENTS else BINS
 
 
 def _require(values: np.ndarray) -> None:

@@ -131,7 +131,7 @@ def count(n: float) -> str:
 
 def value_with_error(value: float, error: float) -> str:
     """0.8104 ± 0.0012: the error with two figures, the value with as many decimals; no error, four decimals."""
-    if not error > 0:  # zero, or NaN where there are too few events to tell
+    if not error > 1e-12 * abs(value):  # zero but for rounding, or NaN where there are too few events to tell
         return f"{value:.4f}"
     decimals = max(0, 1 - _exponent(error))
     return f"{value:.{decimals}f} ± {error:.{decimals}f}"

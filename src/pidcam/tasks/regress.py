@@ -184,7 +184,9 @@ class Regress(Task):
         for name, unit in self.units.items():
             suffix = "" if name == self.targets[0] else f"_{name}"
             truth, predicted = shown.spectators[name], shown.columns[f"{name}_predicted"]
-            made[f"predicted{suffix}"] = reports.predicted(truth, predicted, self.residuals(shown, name), name, unit)
+            made[f"predicted{suffix}"] = reports.predicted(
+                truth, predicted, self.residuals(shown, name), name, unit, relative=name in self.relative
+            )
             if self.has_sigma:
                 made[f"pulls{suffix}"] = reports.pulls(self.pulls(shown, name), name)
         return made

@@ -11,7 +11,8 @@ const turnable = (canvas, { hits, colours, half, axes, length, unit }) => {
   });
   let reach = 0;
   for (let i = 0; i < n; i++) reach = Math.max(reach, Math.hypot(...middle.map((m, j) => place[3 * i + j] - m)));
-  const start = { turn: -0.6, tilt: 0.5, zoom: Math.min(20, Math.max(1, 0.8 / Math.max(reach, 1e-3))) };
+  const fits = 0.8 / Math.max(reach, 1e-3);
+  const start = { turn: -0.6, tilt: 0.5, zoom: fits > 1.5 ? Math.min(20, fits) : 1 }; // a little nearer would cut the box
   let view = { ...start };
   const corners = [0, 1, 2, 3, 4, 5, 6, 7].map((k) => [k & 1, (k >> 1) & 1, (k >> 2) & 1].map((b, i) => (2 * b - 1) * half[i]));
 
