@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import xxhash
 
-from pidcam.events import Dense, EventBatch, Images
+from pidcam.events import Cells, Dense, EventBatch, Images
 from pidcam.sparse import as_bytes, copy_runs
 from pidcam.store.shuffle import mixed
 
@@ -45,8 +45,10 @@ def _interleaved(parts: list[Part], n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _parts_of(images: Images) -> list[Part]:
-    if isinstance(images, Dense):
-        return [_even(images.values, len(images))]
+    if isinstance(images, Dense):  # an event is the same however it is stored
+        images = Cells.from_dense(images)
+    elif isinstance(images, Cells) and not (seen := images.value.any(axis=1)).all():
+        images = images.keep(seen)
     hits = images.hits()  # with the number of hits, no two events of several images can run into each other
     ragged = [(as_bytes(a), images.offsets * (a.nbytes // max(len(a), 1))) for a in (images.place, images.value)]
     return [_even(hits.astype(np.int64), len(hits)), *ragged]

@@ -101,11 +101,21 @@ class Plan:
     def _repeated(self, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(numbers of events with content seen before, number of its first occurrence); empty events repeat nothing."""
         numbers = np.flatnonzero(state == State.good)
-        content = np.concatenate([s.content[s.state[is_kept(s.state)] == State.good] for s in self.scans])
-        order = np.lexsort((content[:, 0], content[:, 1]))  # stable: equal content stays in canonical order
-        content, numbers = content[order], numbers[order]
+        kept = [s.content[s.state[is_kept(s.state)] == State.good] for s in self.scans]
+        # half of the hash finds the few events that may repeat another, and is half as much to sort
+        half = np.concatenate([content[:, 0] for content in kept])
+        order = np.argsort(half, kind="stable")
+        half = half[order]
+        equal = half[1:] == half[:-1]
+        near = np.zeros(len(order), bool)
+        near[1:] |= equal
+        near[:-1] |= equal
+        order, half = order[near], half[near]
+        other = np.concatenate([content[:, 1] for content in kept])[order]
+        again = np.lexsort((half, other))  # stable: equal content stays in canonical order
+        numbers, half, other = numbers[order[again]], half[again], other[again]
         same = np.zeros(len(numbers), bool)
-        same[1:] = (content[1:] == content[:-1]).all(axis=1)
+        same[1:] = (half[1:] == half[:-1]) & (other[1:] == other[:-1])
         leader = np.maximum.accumulate(np.where(same, 0, np.arange(len(same))))
         return numbers[same], numbers[leader[same]]
 
