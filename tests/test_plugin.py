@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import pytest
 
+from haste import NO_DRAWING
 from pidcam.detectors.base import detectors
 from pidcam.errors import UnknownNameError
 from pidcam.predictions import Predictions
@@ -39,7 +40,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-DRIVER = """
+DRIVER = f"""
+{NO_DRAWING}
 import contextlib, io, json, sys
 from pidcam.cli.main import app
 for arguments in json.load(sys.stdin):

@@ -43,7 +43,7 @@ class Reason(IntEnum):
 class Plan:
     """Where every raw event goes. Events are numbered through all pieces in canonical order.
 
-    Everything kept for the whole sample is one small number per event: memory is about 60 bytes an event at the peak.
+    Everything kept for the whole sample is one small number per event: memory is about 100 bytes an event at the peak.
     """
 
     def __init__(
