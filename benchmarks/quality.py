@@ -1,11 +1,11 @@
-"""Time to quality: how soon the default model is as good as the reference notebook's own Keras model, and how it ends.
+"""Time to quality: how soon pidcam's network is as good as the reference notebook's own Keras model, and how it ends.
 
 python benchmarks/quality.py [--events 100000] [--seeds 3] [--epochs 50] [--keras PYTHON] [--set KEY=VALUE ...]
 
 Simulated electrons and photons of cms-ecal, one split for all: Keras trains the notebook's model by the notebook's
-recipe, once; pidcam trains its default model of images once a seed, and boosted trees. The last line is one JSON
+recipe, once; pidcam trains its network for such images once a seed, and boosted trees. The last line is one JSON
 object: AUC on the test events with DeLong errors, seconds of training; `time_ratio` is the time after which the
-validation AUC of the default model has passed the best one of the reference, over the time that the reference took for
+validation AUC of pidcam's network has passed the best one of the reference, over the time that the reference took for
 its best; differences are paired, on the same events.
 """
 
@@ -23,7 +23,7 @@ import numpy as np
 import pidcam
 from pidcam.analysis import delong, delong_compare
 from pidcam.jobs import available_cores
-from pidcam.models.choice import choose_model
+from pidcam.models.choice import by_rule
 from pidcam.predictions import Predictions
 from pidcam.store.store import Store
 from study import print_study
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=50, help="at most, of the reference")
     parser.add_argument("--threads", type=int, default=min(2, available_cores()))
     parser.add_argument("--keras", type=Path, help="Python of an environment with tensorflow")
-    parser.add_argument("--set", nargs="*", default=[], help="key.sub=value, for the default model")
+    parser.add_argument("--set", nargs="*", default=[], help="key.sub=value, for pidcam's network")
     print_study(parser, study)
 
 
@@ -45,13 +45,13 @@ def study(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     each = round(options.events / 2 / 0.7)
     raw = pidcam.simulate("cms-ecal", each, work / "raw", seed=1)
     store = pidcam.prepare("cms-ecal", raw.files, work / "store", split="0.7/0.1/0.2", seed=1)
-    default, _ = choose_model("cms-ecal", store.schema)
+    network, _ = by_rule(store.schema)
     reference = keras_run(store, work, options)
     models: dict[str, Any] = {}
     for seed in range(1, options.seeds + 1):
         given = [f"training.seed={seed}", f"training.threads={options.threads}", *options.set]
-        run = pidcam.train(store.path, work / f"{default}-{seed}", model=default, set=given)
-        models[f"{default}, seed {seed}"] = beside(run, reference)
+        run = pidcam.train(store.path, work / f"{network}-{seed}", model=network, set=given)
+        models[f"{network}, seed {seed}"] = beside(run, reference)
     trees = pidcam.train(store.path, work / "bdt", model="bdt")
     models["bdt"] = beside(trees, reference)
     told = {name: reference[name] for name in ("auc", "auc_error", "best_seconds", "seconds", "epochs")}

@@ -1,12 +1,12 @@
 """A row per detector and model for docs/results.md: AUC, accuracy, training time and parameters, on simulated events.
 
-python benchmarks/results.py [DETECTOR ...] [--work FOLDER] [--events N] [--seeds N] [--docs docs/results.md]
+python benchmarks/results.py [DETECTOR ...] [--work FOLDER] [--models NAME ...] [--set KEY=VALUE ...] [--docs PAGE]
 
-Of each detector a small sample is simulated and split; on the same split are trained the default model, the model of
-the works that used the detector (with its own recipe), the boosted trees, and where events have features a dense
-network that sees those alone. Epochs are few and the sample is small: the rows compare models at equal data, and say
-what a laptop gives in minutes. Called again it takes what is in the work folder and goes on; the page keeps the rows
-of the detectors not asked for. The last line printed is one JSON object.
+Of each detector a small sample is simulated and split; on the same split are trained the network for such events, the
+model of the works that used the detector (with its own recipe), the boosted trees, and where events have features a
+dense network that sees those alone. Epochs are few and the sample is small: the rows compare models at equal data, and
+say what a laptop gives in minutes. Called again it takes what is in the work folder and goes on; the page keeps the
+rows of the detectors not asked for. The last line printed is one JSON object.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from pidcam.cli.tables import duration, with_error
 from pidcam.detectors.base import detectors
 from pidcam.files import read_json, write_json, write_text
 from pidcam.jobs import available_cores
-from pidcam.models.choice import choose_model
+from pidcam.models.choice import by_rule, choose_model
 from pidcam.runs import provenance
 
 START, END = "<!-- results of benchmarks/results.py: begin -->", "<!-- results of benchmarks/results.py: end -->"
@@ -76,7 +76,8 @@ def study(detector: str, work: Path, more: list[str], assignments: list[str]) ->
     same = not detectors[detector]().schema.content_identifies  # whole numbers coincide by chance
     store = pidcam.prepare(detector, raw.files, work / "store", split="0.7/0.1/0.2", seed=1, keep_duplicates=same)
     default, _ = choose_model(detector, store.schema)
-    names = dict.fromkeys(filter(None, [default, about.reference, "bdt", *more]))
+    network, _ = by_rule(store.schema)
+    names = dict.fromkeys(filter(None, [network, about.reference, "bdt", *more]))
     rows: dict[str, Any] = {}
     content: dict[str, Any] = {
         "detector": detector,
@@ -95,7 +96,8 @@ def study(detector: str, work: Path, more: list[str], assignments: list[str]) ->
         metrics = (run.metrics if done else pidcam.evaluate(run, train_events=2000))["test"]
         rows[name] = {key: metrics[key] for key in ("n", "auc", "auc_error", "accuracy", "accuracy_error")}
         rows[name] |= {"seconds": run.about["fit_seconds"], "parameters": run.about["parameters"]}
-        rows[name]["role"] = "default" if name == default else "published" if name == about.reference else ""
+        roles = {default: "default", about.reference: "published"}
+        rows[name]["role"] = ", ".join(role for of, role in roles.items() if of == name)
         print(f"{detector:20} {name:18} AUC {with_error(metrics['auc'], metrics['auc_error'])}", flush=True)
         write_json(work / "rows.json", content)
     return content

@@ -6,7 +6,7 @@ import pytest
 
 from pidcam.detectors.base import Measured, detectors
 from pidcam.models.base import models
-from pidcam.models.choice import choose_model
+from pidcam.models.choice import by_rule, choose_model
 
 
 @pytest.mark.parametrize("name", list(detectors))
@@ -25,7 +25,11 @@ def test_what_was_measured_best_is_chosen_and_it_fits(name):
 
 def test_the_rule_where_nothing_was_measured():
     def chosen(name, **changes):
-        return choose_model("nobody's", detectors[name]().schema.model_copy(update=changes))[0]
+        schema = detectors[name]().schema.model_copy(update=changes)
+        model, why = choose_model("nobody's", schema)
+        assert model == by_rule(schema)[0]
+        assert "by rule" in why
+        return model
 
     assert chosen("belle2-pxd-clusters") == "mlp"
     assert chosen("clic-lcd") == "resnet"

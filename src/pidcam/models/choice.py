@@ -21,14 +21,19 @@ def choose_model(detector: str, schema: EventSchema) -> tuple[str, str]:
         auc, error = measured.auc[measured.best]
         others = f"the best of {len(measured.auc)} tried" if len(measured.auc) > 1 else "tried"
         return measured.best, f"{others} on {measured.sample}, test AUC {auc:.4f} ± {error:.4f}"
-    rule = "by rule, nothing was measured on this detector"
+    name, what = by_rule(schema)
+    return name, f"by rule, nothing was measured on this detector: {what}"
+
+
+def by_rule(schema: EventSchema) -> tuple[str, str]:
+    """(network, why in words): which one suits events of `schema`, whatever was measured."""
     if not schema.images:
-        return "mlp", f"{rule}: events without images"
+        return "mlp", "events without images"
     points = [image.name for image in schema.images if image.storage == "points"]
     large = sum(math.prod(image.dense_shape) for image in schema.images) > MOST_CELLS
     if (points or large) and models["sparse-cnn"].misfit(schema) is None:
         what = f"image '{points[0]}' is kept as points" if points else "large images that are mostly empty"
-        return "sparse-cnn", f"{rule}: {what}"
+        return "sparse-cnn", what
     if models["resnet"].misfit(schema) is None:
-        return "resnet", f"{rule}: images of 1 to 3 axes"
-    return "mlp", f"{rule}: images of more than 3 axes"
+        return "resnet", "images of 1 to 3 axes"
+    return "mlp", "images of more than 3 axes"
