@@ -56,6 +56,19 @@ def test_energy_is_conserved_unless_photons_leave() -> None:
     assert batch.targets["kinetic_1"] + batch.targets["kinetic_2"] == pytest.approx(2.4578)
 
 
+@pytest.mark.parametrize("species", [ELECTRON, BB])
+def test_where_centred_tracks_are_says_nothing_of_their_vertex(species) -> None:  # type: ignore[no-untyped-def]
+    options = {"species": species, "voxel": [10, 10, 5], "bremsstrahlung": False}
+    (energy, before, raw), (same, after, moved) = (track(centred=on, **options) for on in (False, True))
+    assert same == pytest.approx(energy)
+    mean = np.add.reduceat(after.value * after.place, after.offsets[:-1]) / same[:, None]
+    assert (np.abs(mean) <= np.array([5, 5, 2.5]) + 1e-3).all(), "within the voxel at the origin"
+    step = np.repeat(
+        [moved.targets[f"vertex_{a}"] - raw.targets[f"vertex_{a}"] for a in "xyz"], np.diff(before.offsets), axis=1
+    )
+    np.testing.assert_allclose(after.place, before.place + step.T, atol=1e-3)  # the vertex went with its track
+
+
 def test_diffusion_spreads_charge_and_loses_none() -> None:
     sharp, wide = (track(bremsstrahlung=False, diffusion=on, voxel=[2, 2, 2]) for on in (False, True))
     assert wide[0] == pytest.approx(sharp[0], rel=1e-4)

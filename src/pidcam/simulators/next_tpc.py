@@ -52,11 +52,13 @@ class NextTpc(Parameters):
     """Tracks of electrons in xenon gas, every effect of which can be switched off.
 
     The Q value of 136Xe is shared by the two electrons of `bb0nu`, or belongs to the one of `electron`. Vertices lie
-    within one voxel around the origin, directions are isotropic.
+    within one voxel around the origin, directions are isotropic. A single electron then begins there and two electrons
+    part there, which no detector would know: `centred` takes that hint away.
     """
 
     pressure: float = quantity(15.0, "pressure of the xenon, at 293 K", "bar", ge=1, le=20)
     voxel: Voxel = quantity((1.0, 1.0, 1.0), "size of the voxels along x, y, z; one number for a cube", "mm")
+    centred: bool = quantity(False, "tracks are moved by whole voxels until the mean of their energy is at the origin")
     half_size: float = quantity(200.0, "half the side of the cube that is read out (the grid ends at 200)", "mm", gt=0)
     energy: float = quantity(Q, "kinetic energy of all electrons together", "MeV", gt=0.1, le=10)
     scattering: float = quantity(1.0, "multiple scattering: factor on its cross-section, 0 for none", ge=0, le=10)
@@ -147,12 +149,25 @@ def events(parameters: NextTpc, species: Species, n: int, rng: Generator) -> Eve
             rng, electrons, photons, volume, readout, heap, voxels,
             kinetic, cosine, vertex, direction, offsets, place, energy, done,
         )  # fmt: skip
-    total = offsets[n]
-    centre = (place[:total] + 0.5) * p.voxel - half
-    track = Points(offsets, centre.astype(np.float32), energy[:total, None].astype(np.float32))
+    place, energy = place[: offsets[n]], energy[: offsets[n]]
+    if p.centred:
+        step = _to_the_middle(place, energy, offsets, half / np.array(p.voxel))
+        vertex, place = vertex + step * p.voxel, place + np.repeat(step, np.diff(offsets), axis=0)
+        inside = ((place >= 0) & ((place + 0.5) * p.voxel < 2 * half)).all(axis=1)
+        place, energy, offsets = place[inside], energy[inside], np.concatenate([[0], np.cumsum(inside)])[offsets]
+    centre = (place + 0.5) * p.voxel - half
+    track = Points(offsets, centre.astype(np.float32), energy[:, None].astype(np.float32))
     targets = {f"vertex_{axis}": vertex[:, i] for i, axis in enumerate("xyz")}
     targets |= {"kinetic_1": kinetic[:, 0], "kinetic_2": kinetic[:, 1]}
     return make_events("next-tpc", species, {"track": track}, targets=targets)
+
+
+def _to_the_middle(place: np.ndarray, energy: np.ndarray, offsets: np.ndarray, middle: np.ndarray) -> np.ndarray:
+    """(n, 3) voxels by which each event is moved so that the mean of its energy is in the voxel at `middle` (3,)."""
+    event = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    total = np.bincount(event, energy, len(offsets) - 1)
+    mean = [np.bincount(event, energy * (place[:, i] + 0.5), len(total)) / np.maximum(total, 1e-12) for i in range(3)]
+    return np.where(total[:, None] > 0, np.rint(middle - np.stack(mean, axis=1)), 0).astype(np.int64)
 
 
 simulators.add(
