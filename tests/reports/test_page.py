@@ -190,6 +190,8 @@ def test_worries_are_silent_when_all_is_well():
         (metrics(0.78), [{"valid_loss": 0.5}, {"valid_loss": 0.4}], "lowest at the very end"),
         ({"test": {"n": 5000, "n_per_class": {"photon": 0, "electron": 50}}}, (), "No photon in the test split"),
         ({"test": {"n": 5000, "n_per_class": {"photon": 0, "electron": 50}}}, (), "Only 50 events of class electron"),
+        ({"test": {"pull_width": 0.5, "pull_width_error": 0.02}}, (), "errors are 2 times too large"),
+        ({"test": {"px_pull_width": 1.3, "px_pull_width_error": 0.02}}, (), "Pulls of px are 1.30 ± 0.02 wide"),
     ],
 )
 def test_worries_name_what_is_wrong(given, history, expected):
@@ -197,6 +199,7 @@ def test_worries_name_what_is_wrong(given, history, expected):
 
 
 def test_a_gap_within_three_standard_errors_is_no_worry():
+    assert worries({"test": {"pull_width": 1.2, "pull_width_error": 0.07}}) == []
     assert worries(metrics(0.800, train_auc=0.842)) == []
     assert worries(metrics(0.800, train_auc=0.843)) != []
 

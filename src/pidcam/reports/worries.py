@@ -9,6 +9,8 @@ from typing import Any
 FEW_EVENTS = 1000
 FEW_IN_CLASS = 200
 SIGMAS = 3.0
+WRONG_ERRORS = 0.1
+"""How far from one the width of pulls may be."""
 NAMES = {"auc": "AUC", "accuracy": "accuracy", "resolution": "resolution"}
 FALLING = ("resolution",)
 """Metrics that are better when they are smaller."""
@@ -19,7 +21,7 @@ def worries(metrics: Mapping[str, Mapping[str, Any]], history: Sequence[Mapping[
 
     `metrics` is {split: what `Task.metrics` gives}, `history` the rows of `history.jsonl`.
     """
-    return [*_split_faults(metrics), *_gaps(metrics), *_history_faults(history)]
+    return [*_split_faults(metrics), *_gaps(metrics), *_wrong_errors(metrics), *_history_faults(history)]
 
 
 def _split_faults(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -56,6 +58,20 @@ def _gaps(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
                 size = f"{better:.4f} ({better / gap[1]:.1f} standard errors)"
                 found.append(f"{name} is {size} better on {first} than on {second}: {meaning}.")
                 break  # accuracy would only say the same again
+    return found
+
+
+def _wrong_errors(metrics: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Of a regression, whether pulls are as wide as the standard normal distribution."""
+    of = metrics.get("test", metrics.get("valid", {}))
+    found = []
+    for key in [key for key in of if key.endswith("pull_width")]:
+        width, error = float(of[key]), float(of.get(f"{key}_error") or 0.0)
+        if width > 0 and abs(width - 1) > max(SIGMAS * error, WRONG_ERRORS):
+            target = key.removesuffix("pull_width").rstrip("_")
+            times = f"{1 / width:.2g} times too large" if width < 1 else f"{width:.2g} times too small"
+            whose = f" of {target}" if target else ""
+            found.append(f"Pulls{whose} are {width:.2f} ± {error:.2f} wide: the predicted errors are {times}.")
     return found
 
 
