@@ -47,8 +47,8 @@ def _interleaved(parts: list[Part], n: int) -> tuple[np.ndarray, np.ndarray]:
 def _parts_of(images: Images) -> list[Part]:
     if isinstance(images, Dense):  # an event is the same however it is stored
         images = Cells.from_dense(images)
-    elif isinstance(images, Cells) and not (seen := images.value.any(axis=1)).all():
-        images = images.keep(seen)
+    elif isinstance(images, Cells) and not (seen := np.any(images.value, axis=1)).all():
+        images = images.keep(np.asarray(seen))
     hits = images.hits()  # with the number of hits, no two events of several images can run into each other
     ragged = [(as_bytes(a), images.offsets * (a.nbytes // max(len(a), 1))) for a in (images.place, images.value)]
     return [_even(hits.astype(np.int64), len(hits)), *ragged]
