@@ -3,8 +3,8 @@
     python benchmarks/realism_cms_ecal.py REFERENCE_FOLDER [--half 1] [--transfer 20000]
 
 REFERENCE_FOLDER holds the sample as simulated (`electron.npz`, `photon.npz`: energy (N, 32, 32) GeV, eta, pdg), and is
-the folder beside which the digitised sample lies (`../cms_ecal_geant4/Single*.hdf5`). pidcam's shower constants were
-adjusted on the even events; the figures are of the odd ones. Prints the table of docs/simulation.md, the AUC of boosted
+the folder beside which the digitised sample lies (`../cms_ecal_geant4/Single*.hdf5`). The table is of the
+odd events (--half 0: even), the rest of all. Prints the table of docs/simulation.md, the AUC of boosted
 trees that tell pidcam's images from Geant4's (5-fold) with the floor of Geant4 against itself, and how an
 electron/photon model trained on pidcam's images scores on Geant4's. The last line is one JSON object.
 """

@@ -25,6 +25,11 @@ def shape(energy: np.ndarray) -> dict[str, float]:
     return {name: float(values.mean()) for name, values in found.items()}
 
 
+def ring(energy: np.ndarray) -> np.ndarray:
+    """Share of the eight crystals around the highest."""
+    return (energy[:, 15:18, 15:18].sum((1, 2)) - energy[:, 16, 16]) / energy.sum((1, 2))
+
+
 def deposits(charge: float, n: int = 300, eta: float = 0.15, **parameters: float) -> np.ndarray:
     rng = np.random.default_rng(4)
     given = ecal.CmsEcal(**parameters)  # type: ignore[arg-type]
@@ -44,6 +49,7 @@ def test_showers_look_like_those_of_geant4(species: str) -> None:
     ours = ecal.digitise(energy, ecal.digitiser_of(ecal.CmsEcal()), rng)[:, 0]
     assert shape(ours) == pytest.approx(shape(theirs), rel=0.05)
     assert (ours != 0).sum((1, 2)).mean() == pytest.approx((theirs != 0).sum((1, 2)).mean(), rel=0.05)
+    assert ring(ours).std() == pytest.approx(ring(theirs).std(), rel=0.07)
 
 
 def test_without_material_and_field_rows_are_as_columns() -> None:

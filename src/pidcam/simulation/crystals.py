@@ -40,11 +40,13 @@ class Crystals(NamedTuple):
     """A wall of crystals of `size` (square) and `depth`, and what was adjusted to detailed simulation of such a wall.
 
     Factor `core` of Grindhammer and Peters' radius of the core, whose share of the energy is `less` for every factor e
-    above 50 GeV; `reach` in Moliere radii beyond which the tail dies as exp(-(r / reach)^4), for f(r) falls too slowly
-    for distances that low-energy photons do not reach; `inner` and `outer` spot energies within a crystal of the core
-    and beyond; factor `stretch` of all distances along the bending direction, by curling low-energy electrons in a
-    field; `fluctuation` factor of the widths of ln T and ln alpha; `back` is the part of the energy that leaves through
-    the front face, `deeper` cm by which the tail of a shower ends earlier than its profile.
+    above 50 GeV. Their core is flat at its middle, where showers have a cusp of energetic particles: the part `needle`
+    of it is within `thin` of its radius. `reach` in Moliere radii beyond which the tail dies as exp(-(r / reach)^4),
+    for f(r) falls too slowly for distances that low-energy photons do not reach; `inner` and `outer` spot energies
+    within a crystal of the core and beyond. Low-energy electrons curl in a field: distances along the bending direction
+    are longer by the parts `curl_core` and `curl_tail`; the needle is too energetic. Photons make most of the tail,
+    and go straight. `fluctuation` factor of the widths of ln T and ln alpha; `back` is the part of the energy that
+    leaves through the front face, `deeper` cm by which the tail of a shower ends earlier than its profile.
     """
 
     medium: Medium
@@ -55,7 +57,10 @@ class Crystals(NamedTuple):
     reach: float
     inner: float
     outer: float
-    stretch: float
+    needle: float
+    thin: float
+    curl_core: float
+    curl_tail: float
     fluctuation: float
     back: float
     deeper: float
@@ -85,25 +90,26 @@ def electron_shower(
     rng: np.random.Generator,
     mean: np.ndarray,
 ) -> None:
-    """Add a shower that begins `start` radiation lengths deep to `image` [row y, column x].
+    """Add a shower that begins `start` radiation lengths along its way to `image` [row y, column x].
 
     `at` is (x, y, tan x, tan y) at the front face, from the middle of the image; `mean` (17, 17) is work space.
     """
     medium, size = wall.medium, wall.size
     t, s, a, b, rho = log_profile(energy, medium)
     peak, alpha = draw_profile((t, s * wall.fluctuation, a, b * wall.fluctuation, rho), rng)
-    if start * medium.x0 >= wall.depth:
+    path = math.sqrt(1 + at[2] * at[2] + at[3] * at[3])  # along the shower's axis, over the depth
+    if start * medium.x0 >= wall.depth * path:
         return
     half = len(image) // 2
     column, row = math.floor(at[0] / size + 0.5), math.floor(at[1] / size + 0.5)
     if abs(column) > half + OUTER or abs(row) > half + OUTER:
         return
     if energy < FEW:
-        _draw_spots(image, energy, at, start, peak, alpha, a, wall, rng)
+        _draw_spots(image, energy, at, path, start, peak, alpha, a, wall, rng)
         return
     width = OUTER if energy > 5 else INNER + 3
     mean[:] = 0
-    left, before = (wall.depth + wall.deeper) / medium.x0 - start, 0.0
+    left, before = (wall.depth + wall.deeper) * path / medium.x0 - start, 0.0
     for part in range(len(AGES) - 1):
         low, high = AGES[part] * peak, min(AGES[part + 1] * peak, left)
         if high <= low:
@@ -111,13 +117,16 @@ def electron_shower(
         now = deposited(high, peak, alpha)
         age = (AGES[part] + AGES[part + 1]) / 2 if part < len(AGES) - 2 else AGES[part] + 0.6
         core, tail, share = radial(energy, shower_age(age * peak, peak, alpha, a), medium)
-        depth = (start + age * peak) * medium.x0
+        depth = (start + age * peak) * medium.x0 / path
         x, y = at[0] + at[2] * depth - column * size, at[1] + at[3] * depth - row * size
         radii = (wall.core * core * medium.moliere, tail * medium.moliere)
         share = min(max(share - wall.less * math.log(energy / 50), 0.0), 1.0)
-        _add_inner(mean, energy * (now - before) * share, x, y, radii[0], wall)
-        _add_inner(mean, energy * (now - before) * (1 - share), x, y, radii[1], wall)
-        _add_outer(mean, energy * (now - before), x, y, radii, share, width, wall)
+        here, core_curl, tail_curl = energy * (now - before), 1 + wall.curl_core, 1 + wall.curl_tail
+        _add_inner(mean, here * share * (1 - wall.needle), x, y, radii[0], core_curl, INNER, size)
+        _add_inner(mean, here * share * wall.needle, x, y, wall.thin * radii[0], 1.0, 1, size)
+        _add_inner(mean, here * (1 - share), x, y, radii[1], tail_curl, INNER, size)
+        _add_outer(mean, here * share * (1 - wall.needle), x, y, radii[0], core_curl, width, size)
+        _add_outer(mean, here * (1 - share), x, y, radii[1], tail_curl, width, size)
         before = now
     _fluctuate(mean, energy * before * (1 - wall.back), width, wall, rng)
     for i in range(-width, width + 1):
@@ -128,40 +137,40 @@ def electron_shower(
 
 
 @compiled
-def _add_inner(mean: np.ndarray, energy: float, x: float, y: float, radius: float, wall: Crystals) -> None:
-    """Integrals over the crystals around the core: second differences of `inside_corner` at their corners."""
-    above = np.zeros(2 * INNER + 2)
-    for i in range(2 * INNER + 2):
+def _add_inner(
+    mean: np.ndarray, energy: float, x: float, y: float, radius: float, stretch: float, around: int, size: float
+) -> None:
+    """Integrals over the crystals around the axis: second differences of `inside_corner` at their corners."""
+    above = np.zeros(2 * around + 2)
+    column, row = math.floor(x / size + 0.5) - around, math.floor(y / size + 0.5) - around
+    for i in range(2 * around + 2):
         left = above_left = 0.0
-        for j in range(2 * INNER + 2):
-            corner_x, corner_y = (j - INNER - 0.5) * wall.size - x, (i - INNER - 0.5) * wall.size - y
-            here = inside_corner(corner_x / wall.stretch, corner_y, radius)
-            if i > 0 and j > 0:
-                mean[i - 1 + OUTER - INNER, j - 1 + OUTER - INNER] += energy * (here - left - above[j] + above_left)
+        corner_y = (row + i - 0.5) * size - y
+        for j in range(2 * around + 2):
+            here = inside_corner(((column + j - 0.5) * size - x) / stretch, corner_y, radius)
+            k, n = row + i - 1 + OUTER, column + j - 1 + OUTER
+            if i > 0 and j > 0 and 0 <= k < len(mean) and 0 <= n < len(mean):
+                mean[k, n] += energy * (here - left - above[j] + above_left)
             above_left, left = above[j], here
             above[j] = here
 
 
 @compiled
 def _add_outer(
-    mean: np.ndarray,
-    energy: float,
-    x: float,
-    y: float,
-    radii: tuple[float, float],
-    share: float,
-    width: int,
-    wall: Crystals,
+    mean: np.ndarray, energy: float, x: float, y: float, radius: float, stretch: float, width: int, size: float
 ) -> None:
-    core, tail = radii[0] * radii[0], radii[1] * radii[1]
-    scale = energy * wall.size * wall.size / (math.pi * wall.stretch)
+    """Further out: the density at the middle of a crystal times its area, to second order in its size."""
+    square, area = radius * radius, size * size
+    scale, narrower = energy * square * area / (math.pi * stretch), 1 / (stretch * stretch)
+    column, row = math.floor(x / size + 0.5), math.floor(y / size + 0.5)
     for i in range(-width, width + 1):
         for j in range(-width, width + 1):
-            if abs(i) > INNER or abs(j) > INNER:
-                dx, dy = (j * wall.size - x) / wall.stretch, i * wall.size - y
-                r2 = dx * dx + dy * dy
-                c, t = r2 + core, r2 + tail
-                mean[i + OUTER, j + OUTER] += scale * (share * core / (c * c) + (1 - share) * tail / (t * t))
+            if abs(i - row) > INNER or abs(j - column) > INNER:
+                dx, dy = (j * size - x) / stretch, i * size - y
+                x2, y2 = dx * dx, dy * dy
+                c = x2 + y2 + square
+                curvature = (x2 / c - 1 / 6) * narrower + y2 / c - 1 / 6
+                mean[i + OUTER, j + OUTER] += scale / (c * c) * (1 + area / c * curvature)
 
 
 @compiled
@@ -185,6 +194,7 @@ def _draw_spots(
     image: np.ndarray,
     energy: float,
     at: np.ndarray,
+    path: float,
     start: float,
     peak: float,
     alpha: float,
@@ -197,7 +207,7 @@ def _draw_spots(
     n = max(int(spots(energy, medium) * 0.3), 8)
     for _ in range(n):
         t = rng.gamma(alpha) * peak / (alpha - 1)
-        depth = (start + t) * medium.x0
+        depth = (start + t) * medium.x0 / path
         if depth > wall.depth:
             continue
         core, tail, share = radial(energy, min(shower_age(t, peak, alpha, log_alpha), 4.0), medium)
@@ -206,7 +216,7 @@ def _draw_spots(
             if rng.random() < math.exp(-((r / reach) ** 4)):
                 break
         angle = 2 * math.pi * rng.random()
-        x = at[0] + at[2] * depth + wall.stretch * r * math.cos(angle)
+        x = at[0] + at[2] * depth + (1 + wall.curl_tail) * r * math.cos(angle)
         y = at[1] + at[3] * depth + r * math.sin(angle)
         column, row = math.floor(x / wall.size + 0.5) + half, math.floor(y / wall.size + 0.5) + half
         if 0 <= row < len(image) and 0 <= column < len(image):

@@ -49,11 +49,12 @@ IONISATION = 0.06
 CUT = 0.005
 """GeV below which particles are not followed through the tracker."""
 
-CORE, LESS, REACH = 1.06, 0.004, 7.5
-INNER_SPOT, OUTER_SPOT = 0.0125, 0.003
+CORE, LESS, REACH = 1.16, 0.0036, 7.1
+NEEDLE, THIN = 0.186, 0.187
+INNER_SPOT, OUTER_SPOT = 0.007, 0.0042
 BACK, DEEPER = 0.0035, 0.5
-STRETCH = 0.125
-"""Distances along phi grow by this part at 3.8 T, and with the square of the field: electrons of some MeV curl."""
+CURL_CORE, CURL_TAIL = 0.24, 0.09
+"""Of distances along phi at 3.8 T; grows with the square of the field."""
 
 FLUCTUATION = 1.0
 """What was adjusted to detailed simulation of the crystals; see `Crystals`."""
@@ -121,8 +122,8 @@ def true_energies(
         int(parameters.bremsstrahlung), int(parameters.conversions), int(parameters.scattering),
     )  # fmt: skip
     wall = Crystals(
-        LEAD_TUNGSTATE, parameters.crystal, parameters.depth, CORE, LESS, REACH, INNER_SPOT, OUTER_SPOT, STRETCH,
-        FLUCTUATION if parameters.fluctuations else 0.0, BACK, DEEPER,
+        LEAD_TUNGSTATE, parameters.crystal, parameters.depth, CORE, LESS, REACH, INNER_SPOT, OUTER_SPOT, NEEDLE,
+        THIN, CURL_CORE, CURL_TAIL, FLUCTUATION if parameters.fluctuations else 0.0, BACK, DEEPER,
     )  # fmt: skip
     _deposit(images, charge, pt, eta, thickness, tracker, wall, rng)
     return images
@@ -155,10 +156,10 @@ def _deposit(
             tracker.layers, thickness[event], tracker.first, tracker.spacing, tracker.wall, field, tracker.loss,
             tracker.cut, tracker.radiates, tracker.converts, tracker.scatters,
         )  # fmt: skip
-        strength = field / 3.8
+        strength = (field / 3.8) ** 2
         curled = Crystals(
-            wall.medium, wall.size, wall.depth, wall.core, wall.less, wall.reach, wall.inner, wall.outer,
-            1 + wall.stretch * strength * strength, wall.fluctuation, wall.back, wall.deeper,
+            wall.medium, wall.size, wall.depth, wall.core, wall.less, wall.reach, wall.inner, wall.outer, wall.needle,
+            wall.thin, wall.curl_core * strength, wall.curl_tail * strength, wall.fluctuation, wall.back, wall.deeper,
         )  # fmt: skip
         n = transport(charge[event], energy, here, rng, stack, arrived)
         aim = straight_impact(energy, charge[event], here)
