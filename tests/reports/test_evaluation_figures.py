@@ -141,6 +141,10 @@ def test_sculpting_is_drawn_per_unit_of_the_variable(predictions):
     failed = np.array(shape.failed) / np.diff(edges)
     assert top.patches[0].get_data().values == pytest.approx(failed)
     assert f"{shape.jensen_shannon:.4f} bit" in "".join(texts(figure))
+    names = [f"species {k}" for k in range(6)]
+    many = {**section, "signals": dict.fromkeys(names, section["signals"]["electron"])}
+    wide, high = reports.sculpting(many, "mass").get_size_inches()
+    assert wide < 15 < 2 * high, "the fifth and sixth come below the others"
     with pytest.raises(DataError, match=r"^by mass: holds no sculpting$"):
         reports.sculpting({**section, "signals": {"photon": {}}}, "mass")
 

@@ -19,6 +19,9 @@ from pidcam.reports.style import colour, new_figure, styled, with_unit
 from pidcam.reports.views import View, hits, picture, views
 from pidcam.schema import EventSchema
 
+MOST_COLUMNS = 6
+"""Panels of an event beside each other; the others come below."""
+
 Panel = tuple[View, list[np.ndarray], Normalize, str]
 """What is drawn in one column: the view, its picture of every event, the common scale, the label of the colour bar."""
 
@@ -85,11 +88,12 @@ def saliency(
         values = attributions[image.name]
         of_image = replace(batch, images={image.name: batch.images[image.name]})
         event, cell, value = hits(Dense(values.astype(np.float32)), image)
+        several = f"{image.name}: " if len(schema.images) > 1 else ""
         for view, pictures, norm, label in _columns(of_image, schema):
-            columns.append((view, pictures, norm, label))
+            columns.append((view, pictures, norm, several + label))
             added = replace(view, factor=1.0, unit="", signed=False)
             maps = [picture(added, cell[event == i], value[event == i]) for i in range(len(batch))]
-            columns.append((added, maps, Normalize(-1, 1), f"{view.title}: added to the log odds"))
+            columns.append((added, maps, Normalize(-1, 1), f"{several}{view.title}: added to the log odds"))
     tops = []
     for i in range(len(batch)):
         sizes = [np.abs(maps[i][np.isfinite(maps[i])]) for _, maps, _, label in columns if label.endswith("log odds")]
@@ -117,13 +121,17 @@ def _columns(batch: EventBatch, schema: EventSchema, *, zoom: bool = True) -> li
 
 def _sheet(columns: list[Panel], titles: Sequence[str], tops: Sequence[float] | None = None) -> Figure:
     """`tops` are the ends of the scale of attributions, per event."""
+    across = min(len(columns), MOST_COLUMNS)
+    rows = -(-len(columns) // across)
     wide = max(2.6 if len(columns) > 2 else 3.4, 5.2 / len(columns))
-    figure = new_figure(wide * len(columns), 3.1 * len(titles))
+    figure = new_figure(wide * across, 3.1 * rows * len(titles))
     blocks = np.ravel(figure.subfigures(len(titles), 1, squeeze=False))
     for i, (block, title) in enumerate(zip(blocks, titles, strict=True)):
         block.suptitle(title, x=0.02, ha="left", fontsize=10, fontweight="bold")
-        panels = block.subplots(1, len(columns), squeeze=False)[0]
-        for panel, (view, pictures, norm, label) in zip(panels, columns, strict=True):
+        panels = block.subplots(rows, across, squeeze=False).ravel()
+        for spare in panels[len(columns) :]:
+            spare.remove()
+        for panel, (view, pictures, norm, label) in zip(panels, columns, strict=False):
             own = Normalize(-tops[i], tops[i]) if tops and label.endswith("log odds") else norm
             mappable = heat_map(panel, view, pictures[i], own, outer=(True, True))
             look: dict[str, Any] = {"extend": "min" if isinstance(own, LogNorm) else "neither"}

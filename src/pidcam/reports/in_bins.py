@@ -50,8 +50,8 @@ def in_bins(section: Mapping[str, Any], name: str) -> Figure:
         axes[0].set(xlim=(edges[0], edges[-1]), ylim=(0.5, 1))
         axes[0].text(0.5, 0.5, "too few events in every bin", ha="center", transform=axes[0].transAxes, fontsize=8)
     for panel in axes:
-        if panel.get_legend_handles_labels()[1]:
-            panel.legend(fontsize=7.5)
+        if panel.get_legend_handles_labels()[1]:  # above, because points may be anywhere
+            panel.legend(fontsize=7.5, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, columnspacing=1.0)
     return figure
 
 

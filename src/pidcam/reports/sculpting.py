@@ -11,6 +11,9 @@ from matplotlib.figure import Figure
 from pidcam.errors import DataError
 from pidcam.reports.style import colour, label_axes, marker, new_figure, styled, with_unit
 
+MOST_COLUMNS = 4
+"""Panels beside each other that can be read on a page."""
+
 
 @styled
 def sculpting(section: Mapping[str, Any], name: str) -> Figure:
@@ -21,10 +24,15 @@ def sculpting(section: Mapping[str, Any], name: str) -> Figure:
     known = {signal: of for signal, of in section["signals"].items() if "sculpting" in of}
     if not known:
         raise DataError("holds no sculpting", where=f"by {name}")
-    figure = new_figure(4.6 if len(known) == 1 else 3.6 * len(known), 4.4)
-    tops, bottoms = figure.subplots(2, len(known), sharex=True, height_ratios=(2, 1), squeeze=False)
+    columns = min(len(known), MOST_COLUMNS)
+    rows = -(-len(known) // columns)
+    figure = new_figure(4.6 if len(known) == 1 else 3.6 * columns, 4.4 * rows)
+    panels = figure.subplots(2 * rows, columns, sharex=True, height_ratios=(2, 1) * rows, squeeze=False)
+    tops, bottoms = panels[::2].ravel(), panels[1::2].ravel()
+    for spare in (*tops[len(known) :], *bottoms[len(known) :]):
+        spare.set_axis_off()
     edges = np.array(section["edges"], float)
-    for top, bottom, (signal, of) in zip(tops, bottoms, known.items(), strict=True):
+    for top, bottom, (signal, of) in zip(tops, bottoms, known.items(), strict=False):
         shape = of["sculpting"]
         passed, failed = (np.array(shape[key], float) / np.diff(edges) for key in ("passed", "failed"))
         n = int(np.sum(shape["rate"]["n"]))
@@ -42,5 +50,6 @@ def sculpting(section: Mapping[str, Any], name: str) -> Figure:
         top.legend(fontsize=7.5, loc="upper left")
         unit = section.get("unit") or "unit"
         label_axes(top, "", f"fraction of background / {unit}")
+        bottom.tick_params(labelbottom=True)
         label_axes(bottom, f"{with_unit(name, section.get('unit', ''))} ({n:,} events against {signal})", "passes")
     return figure
