@@ -166,11 +166,11 @@ def _add_outer(
     for i in range(-width, width + 1):
         for j in range(-width, width + 1):
             if abs(i - row) > INNER or abs(j - column) > INNER:
-                dx, dy = (j * size - x) / stretch, i * size - y
-                x2, y2 = dx * dx, dy * dy
-                c = x2 + y2 + square
-                curvature = (x2 / c - 1 / 6) * narrower + y2 / c - 1 / 6
-                mean[i + OUTER, j + OUTER] += scale / (c * c) * (1 + area / c * curvature)
+                dx, dy = j * size - x, i * size - y
+                x2, y2 = dx * dx * narrower, dy * dy
+                over = 1 / (x2 + y2 + square)
+                curvature = (x2 * over - 1 / 6) * narrower + y2 * over - 1 / 6
+                mean[i + OUTER, j + OUTER] += scale * over * over * (1 + area * over * curvature)
 
 
 @compiled
