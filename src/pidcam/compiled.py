@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import xxhash
 from numba import njit
 from numba.core import entrypoints
 
@@ -17,8 +21,32 @@ if process.own:
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Decorator: a compiled `function` that lets other threads run."""
+    """Decorator: a compiled `function` that lets other threads run.
+
+    Code on disk is used as long as nothing that went into it has changed. Numba by itself looks at the file of the
+    function alone, not at the loops of other files that it calls.
+    """
     try:
-        return njit(nogil=True, cache=True)(function)
+        loop: Any = njit(nogil=True, cache=True)(function)
     except RuntimeError:  # neither the package's folder nor the user's home may be written to
         return njit(nogil=True)(function)
+    loop.made_of = frozenset(_made_of(function))
+    files = sorted(Path(part[5:]) for part in loop.made_of if part.startswith("file "))
+    stamps = [(path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files]
+    loop._cache._cache_file._source_stamp = (stamps, sorted(loop.made_of - {f"file {path}" for path in files}))
+    return loop
+
+
+def _made_of(function: Any) -> Iterator[str]:
+    """`file PATH` of all source that goes into the machine code, and the constants in it."""
+    yield f"file {function.__code__.co_filename}"
+    package = str(function.__module__).partition(".")[0]
+    for name in function.__code__.co_names:
+        named = function.__globals__.get(name)
+        if isinstance(named, int | float | str | tuple | np.generic):
+            yield f"{name} = {named!r}"
+        elif isinstance(named, np.ndarray):
+            yield f"{name} = {named.dtype} {named.shape} {xxhash.xxh3_128_hexdigest(named.tobytes())}"
+        elif str(getattr(named, "__module__", "")).partition(".")[0] == package:
+            yield f"file {sys.modules[named.__module__].__file__}"
+        yield from getattr(named, "made_of", ())
