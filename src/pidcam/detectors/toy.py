@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import logsumexp
 
-from pidcam.detectors.base import Detector, detectors
+from pidcam.detectors.base import Detector, Measured, detectors
 from pidcam.events import Cells, Dense, EventBatch
 from pidcam.formats.layout import ImageSource, LabelSource, Layout
 from pidcam.schema import Channel, EventSchema, Image, ParticleClass
@@ -83,4 +83,8 @@ def toy() -> Detector:
                 "training": {"epochs": 10, "batch_size": 256, "ema": 0.998},
             }
         },
+        measured=Measured(  # benchmarks/results.py toy
+            sample="14,000 simulated training events, networks for 8 epochs",
+            auc={"resnet": (0.8389, 0.0061), "one-filter-cnn": (0.5089, 0.0091), "bdt": (0.7927, 0.007)},
+        ),
     )
