@@ -143,14 +143,14 @@ class ResultTable:
 
 
 def result_table(runs: Sequence[RunView]) -> ResultTable:
-    """Every metric known of any run, test split first, each value with its error where it has one; of the third metric
-    and later ones the first split alone, because a page has no room for more."""
+    """Every metric known of any run, test split first, each value with its error where it has one; all splits of those
+    that tell overtraining, of the others the first alone, because a page has no room for more."""
     known = {(m, s) for run in runs for s in _SPLITS for m, v in run.metrics.get(s, {}).items() if v is not None}
     metrics = _with_errors(run.metrics.get(s, {}) for run in runs for s in _SPLITS) or ["loss"]
     columns: list[tuple[str, str]] = []
-    for number, metric in enumerate(metrics):
+    for metric in metrics:
         splits = [split for split in _SPLITS if (metric, split) in known]
-        columns += [(metric, split) for split in (splits if number < 2 else splits[:1])]
+        columns += [(metric, split) for split in (splits if metric in (*_METRICS, "resolution") else splits[:1])]
     rows = [(run, [_cell(run.metrics.get(split, {}), metric) for metric, split in columns]) for run in runs]
     return ResultTable([(_name(metric), split) for metric, split in columns], rows)
 

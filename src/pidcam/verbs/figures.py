@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 from torch import nn
 
@@ -41,6 +42,9 @@ def write_figures(
         figures["history"] = reports.history(run.history, n=sizes, step=step)
     if store.schema.images:
         sample = store.events(store.splits[0], slice(0, SAMPLE))
+        asked = {member for _, members in run.task.selection.groups for member in members}
+        mine = np.isin(sample.label, [k for k, name in enumerate(store.schema.class_names) if name in asked])
+        sample = sample.take(mine) if mine.any() else sample
         figures["sample_images"] = reports.sample_images(sample, store.schema)
         figures["mean_images"] = reports.mean_images(sample, store.schema)
     for name, figure in figures.items():
