@@ -69,7 +69,7 @@ def test_a_report_of_several_runs_compares_them(evaluated, tmp_path):
     page = pidcam.report(list(evaluated.values()), out=tmp_path / "page.html").read_text(encoding="utf-8")
     c = pidcam.compare(list(evaluated.values())).rows[1].paired.auc
     assert f"Test AUC of bdt minus mlp: {c.difference:+.4f} ± {c.error:.4f} (paired DeLong on the same events" in page
-    assert "working points: electron: fewer than 100 background events pass at " in page
+    assert "working points: fewer than 100 background events pass at " in page
     other = pidcam.report(list(evaluated.values()), out=tmp_path / "other.html", reference="bdt")
     assert "Test AUC of mlp minus bdt: " in other.read_text(encoding="utf-8")
 

@@ -53,7 +53,7 @@ def test_people_see_tables_and_warnings(copy):
     assert "Results per split" in out
     assert "Working points: chosen on validation, quoted on test" in out
     assert "calibration: ECE " in out
-    assert "working points: electron: fewer than 100 background events pass at " in out
+    assert "working points: fewer than 100 background events pass at " in out
     assert out.endswith(f"next: pidcam report {run}\n")
 
 
