@@ -50,7 +50,14 @@ STUDIES = {
     "belle2-pxd": Study(600, "pxd-cnn", ("training.epochs=8",)),
     "belle2-pxd-clusters": Study(6000, "pxd-mlp"),
     "clic-lcd": Study(300, "lcd-dnn", ("training.epochs=5",)),
-    "lariat": Study(150, "inception", ("training.epochs=4",)),
+    "lariat": Study(
+        150,
+        "inception",
+        (
+            "training.epochs=4",
+            "transforms=[{name: scale, by: rms}, {name: downsample, image: planes, factor: {wire: 2, tick: 8}}]",
+        ),
+    ),
     "next-tpc": Study(800, "cnn-3d", ("training.epochs=5",), {"voxel": [10, 10, 5]}),
 }
 
