@@ -30,6 +30,12 @@ def no_drawing() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a command with `--quiet` switches off in a test, the next one has again."""
+    monkeypatch.setattr("pidcam.progress._quiet", False)
+
+
 @pytest.fixture
 def drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Figures are drawn."""
