@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import xxhash
+from numpy.typing import DTypeLike
 from pyarrow import ipc
 
 from pidcam.errors import DataError
@@ -30,14 +31,14 @@ MISSING = "a shard of the store is missing"
 def write_shard(path: Path, batch: EventBatch) -> Shard:
     """Write `batch` atomically; the same events give the same bytes."""
     columns: dict[str, pa.Array] = {
-        "label": pa.array(batch.label, pa.int16()),
-        "weight": pa.array(batch.weight, pa.float32()),
-        "file": pa.array(batch.file, pa.int32()),
-        "row": pa.array(batch.row, pa.int64()),
+        "label": _array(batch.label, np.int16),
+        "weight": _array(batch.weight, np.float32),
+        "file": _array(batch.file, np.int32),
+        "row": _array(batch.row, np.int64),
     }
     for kind in ("feature", "target"):
         for name, values in getattr(batch, f"{kind}s").items():
-            columns[f"{kind}.{name}"] = pa.array(values, pa.float32())
+            columns[f"{kind}.{name}"] = _array(values, np.float32)
     columns |= {f"image.{name}": _to_arrow(images) for name, images in batch.images.items()}
     record = pa.record_batch(columns)
     with atomic_path(path) as part:
@@ -87,18 +88,24 @@ def _open(path: Path) -> pa.RecordBatch:
         raise DataError("a shard of the store is damaged", where=path, fix=AGAIN) from error
 
 
+def _array(values: np.ndarray, kind: DTypeLike) -> pa.Array:
+    """As it lies in memory. `pa.array` imports pandas, where that is installed: a second in every process."""
+    lying = np.ascontiguousarray(values, kind)
+    return pa.Array.from_buffers(pa.from_numpy_dtype(lying.dtype), len(lying), [None, pa.py_buffer(lying)])
+
+
 def _rows(values: np.ndarray) -> pa.Array:
-    kind = pa.float16() if values.dtype == np.float16 else pa.float32()
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1), kind), int(np.prod(values.shape[1:])))
+    kind = np.float16 if values.dtype == np.float16 else np.float32
+    return pa.FixedSizeListArray.from_arrays(_array(values.reshape(-1), kind), int(np.prod(values.shape[1:])))
 
 
 def _to_arrow(images: Images) -> pa.Array:
     if isinstance(images, Dense):
         return _rows(images.values)
     points = isinstance(images, Points)
-    place = _rows(images.place) if points else pa.array(images.place)
+    place = _rows(images.place) if points else _array(images.place, images.place.dtype)
     hits = pa.StructArray.from_arrays([place, _rows(images.value)], ["position" if points else "cell", "value"])
-    return pa.LargeListArray.from_arrays(pa.array(images.offsets, pa.int64()), hits)
+    return pa.LargeListArray.from_arrays(_array(images.offsets, np.int64), hits)
 
 
 def _from_arrow(column: pa.Array, image: Image) -> Images:
