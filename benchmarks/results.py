@@ -58,7 +58,7 @@ STUDIES = {
             "transforms=[{name: scale, by: rms}, {name: downsample, image: planes, factor: {wire: 2, tick: 8}}]",
         ),
     ),
-    "next-tpc": Study(800, "cnn-3d", ("training.epochs=5",), {"voxel": [10, 10, 5]}),
+    "next-tpc": Study(800, "cnn-3d", ("training.epochs=5",), {"voxel": [10, 10, 5], "centred": True}),
 }
 
 
