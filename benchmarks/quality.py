@@ -71,13 +71,8 @@ def keras_run(store: Store, work: Path, options: argparse.Namespace) -> dict[str
             np.save(folder / f"{split}_x.npy", np.moveaxis(of["ecal"], 1, -1))
             np.save(folder / f"{split}_y.npy", of["label"].astype(np.float32))
         python = options.keras or make_environment(work / "keras")
-        command = [
-            str(python),
-            str(Path(__file__).with_name("quality_keras.py")),
-            str(folder),
-            str(options.threads),
-            "1",
-        ]
+        script = Path(__file__).with_name("quality_keras.py")
+        command = [str(python), str(script), str(folder), str(options.threads), "1", str(options.epochs)]
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"} | {"TF_CPP_MIN_LOG_LEVEL": "3"}
         with (
             (folder / "history.jsonl").open("w", encoding="utf-8") as history,
