@@ -238,7 +238,7 @@ class Press:
             signal.raise_signal(signal.SIGINT)
 
 sys.meta_path.insert(0, Press())
-sys.argv = ["pidcam", "--help"]
+sys.argv = ["pidcam", "list", "models"]
 runpy.run_module("pidcam", run_name="__main__")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
