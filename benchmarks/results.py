@@ -117,23 +117,38 @@ def machine() -> str:
 
 
 def write_page(page: Path, work: Path) -> None:
-    """Put the rows of all detectors measured in the folder between the marks of the page."""
-    found = [read_json(path) for path in sorted(work.glob("*/rows.json"))]
-    lines = [HEAD]
-    for of in found:
-        for number, (name, row) in enumerate(of["rows"].items()):
-            cells = [with_error(row[key], row[f"{key}_error"], 3) for key in ("auc", "accuracy")]
-            told = f"`{name}`" if name != FEATURES else name
-            told += f" ({row['role']})" if row["role"] else ""
-            first = f"{of['detector']}, {of['train']:,} training events, {of['classes']} classes" if not number else ""
-            lines.append(
-                f"| {first} | {told} | {' | '.join(cells)} | {duration(row['seconds'])} | {row['parameters']:,} |"
-            )
-    machines = "; ".join(dict.fromkeys(of["machine"] for of in found))
-    text = "\n".join([START, "", *lines, "", f"Measured on: {machines}.", "", END])
+    """Put the rows of all detectors measured in the folder between the marks of the page; others keep theirs."""
     before, _, rest = page.read_text(encoding="utf-8").partition(START)
-    _, _, after = rest.partition(END)
+    told, _, after = rest.partition(END)
+    groups = rows_of(told)
+    for found in map(read_json, sorted(work.glob("*/rows.json"))):
+        groups[found["detector"]] = rows_for(found)
+    lines = [line for name in sorted(groups) for line in groups[name]]
+    text = "\n".join([START, "", HEAD, *lines, "", f"Measured on: {machine()}.", "", END])
     write_text(page, f"{before}{text}{after}")
+
+
+def rows_of(table: str) -> dict[str, list[str]]:
+    """{detector: its lines} of a table that was written before."""
+    groups: dict[str, list[str]] = {}
+    lines = [line for line in table.splitlines() if line.startswith("| ") and line not in HEAD.splitlines()]
+    name = ""
+    for line in lines:
+        name = line.split("|")[1].strip().partition(",")[0] or name
+        groups.setdefault(name, []).append(line)
+    return groups
+
+
+def rows_for(found: dict[str, Any]) -> list[str]:
+    lines = []
+    for number, (name, row) in enumerate(found["rows"].items()):
+        cells = [with_error(row[key], row[f"{key}_error"], 3) for key in ("auc", "accuracy")]
+        told = f"`{name}`" if name != FEATURES else name
+        told += f" ({row['role']})" if row["role"] else ""
+        about = f"{found['detector']}, {found['train']:,} training events, {found['classes']} classes"
+        first = about if not number else " "
+        lines.append(f"| {first} | {told} | {' | '.join(cells)} | {duration(row['seconds'])} | {row['parameters']:,} |")
+    return lines
 
 
 if __name__ == "__main__":
