@@ -86,10 +86,11 @@ def study(detector: str, work: Path, more: list[str], assignments: list[str]) ->
     network, _ = by_rule(store.schema)
     names = dict.fromkeys(filter(None, [network, about.reference, "bdt", *more]))
     rows: dict[str, Any] = {}
+    kept = store.manifest.accounting.kept.values()
     content: dict[str, Any] = {
         "detector": detector,
         "n": about.n,
-        "classes": len(store.schema.class_names),
+        "classes": sum(any(of.get(name) for of in kept) for name in store.schema.class_names),
         "rows": rows,
     }
     content |= {"train": store.manifest.events("train"), "machine": machine()}
