@@ -31,15 +31,13 @@ def compiled(function: Callable[..., Any]) -> Any:
     except RuntimeError:  # neither the package's folder nor the user's home may be written to
         return njit(nogil=True)(function)
     loop.made_of = frozenset(_made_of(function))
-    files = sorted(Path(part[5:]) for part in loop.made_of if part.startswith("file "))
-    stamps = [(path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in files]
-    loop._cache._cache_file._source_stamp = (stamps, sorted(loop.made_of - {f"file {path}" for path in files}))
+    loop._cache._cache_file._source_stamp = sorted(map(_stamp, loop.made_of))
     return loop
 
 
-def _made_of(function: Any) -> Iterator[str]:
-    """`file PATH` of all source that goes into the machine code, and the constants in it."""
-    yield f"file {function.__code__.co_filename}"
+def _made_of(function: Any) -> Iterator[Path | str]:
+    """The files of all source that goes into the machine code, and the constants in it."""
+    yield Path(function.__code__.co_filename)
     package = str(function.__module__).partition(".")[0]
     for name in function.__code__.co_names:
         named = function.__globals__.get(name)
@@ -48,5 +46,10 @@ def _made_of(function: Any) -> Iterator[str]:
         elif isinstance(named, np.ndarray):
             yield f"{name} = {named.dtype} {named.shape} {xxhash.xxh3_128_hexdigest(named.tobytes())}"
         elif str(getattr(named, "__module__", "")).partition(".")[0] == package:
-            yield f"file {sys.modules[named.__module__].__file__}"
+            yield Path(str(sys.modules[named.__module__].__file__))
         yield from getattr(named, "made_of", ())
+
+
+def _stamp(part: Path | str) -> str:
+    """Another text when the file was changed; a constant tells itself."""
+    return f"{part.name} {part.stat().st_mtime_ns} {part.stat().st_size}" if isinstance(part, Path) else part

@@ -14,8 +14,8 @@ from matplotlib.patches import Rectangle
 
 from pidcam.errors import DataError
 from pidcam.events import Dense, EventBatch
-from pidcam.reports.images import colour_scale, few_ticks, heat_map
-from pidcam.reports.style import colour, new_figure, styled, with_unit
+from pidcam.reports.images import colour_scale, few_ticks, heat_map, view_label
+from pidcam.reports.style import colour, new_figure, styled
 from pidcam.reports.views import View, hits, picture, views
 from pidcam.schema import EventSchema
 
@@ -112,8 +112,7 @@ def _columns(batch: EventBatch, schema: EventSchema, *, zoom: bool = True) -> li
         event, cell, value = hits(batch.images[image.name], image)
         for view in views(image, batch.images[image.name], zoom=zoom):
             pictures = [picture(view, cell[event == i], value[event == i]) for i in range(len(batch))]
-            label = with_unit(f"{image.name}: {view.title}" if several else view.title, view.unit)
-            columns.append((view, pictures, colour_scale(view, pictures), label))
+            columns.append((view, pictures, colour_scale(view, pictures), view_label(view, several=several)))
     if not columns:
         raise DataError("has no images to draw", where=schema.name)
     return columns

@@ -57,7 +57,7 @@ def sample_images(batch: EventBatch, schema: EventSchema, *, per_class: int = 5,
                 )
         bar = block.colorbar(mappable, ax=axes, shrink=0.9, pad=0.015, aspect=12 * len(groups), extend=_extend(norm))
         few_ticks(bar, norm)
-        bar.set_label(_label(view, schema))
+        bar.set_label(view_label(view, several=len(schema.images) > 1))
     return figure
 
 
@@ -78,7 +78,7 @@ def mean_images(batch: EventBatch, schema: EventSchema, *, image: str | None = N
         panels = block.subplots(rows * (1 + (len(groups) > 2)), columns, squeeze=False)
         means = [mean_picture(view, batch, mine) for _, mine in groups]
         titles = [f"{name} ({count(len(mine))})" for name, mine in groups]
-        label = f"{_label(view, schema)}\nmean per {'hit' if view.signed else 'event'}"
+        label = f"{view_label(view, several=len(schema.images) > 1)}\nmean per {'hit' if view.signed else 'event'}"
         front = panels.ravel() if len(groups) < 3 else panels[:rows].ravel()
         _row_of_maps(block, front, view, means, titles, colour_scale(view, means, span=1e-5), label)
         if len(groups) == 1:
@@ -115,9 +115,8 @@ def _views(batch: EventBatch, schema: EventSchema, image: str | None) -> list[Vi
     return [view for each in images for view in views(each, batch.images[each.name])]
 
 
-def _label(view: View, schema: EventSchema) -> str:
+def view_label(view: View, *, several: bool) -> str:
     """`energy [GeV]`, or `hcal: energy [GeV]` of several images."""
-    several = len(schema.images) > 1
     return with_unit(f"{view.image.name}: {view.title}" if several else view.title, view.unit)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
@@ -47,8 +48,10 @@ def _interleaved(parts: list[Part], n: int) -> tuple[np.ndarray, np.ndarray]:
 def _parts_of(images: Images) -> list[Part]:
     if isinstance(images, Dense):  # an event is the same however it is stored
         images = Cells.from_dense(images)
-    elif isinstance(images, Cells) and not (seen := np.any(images.value, axis=1)).all():
-        images = images.keep(np.asarray(seen))
+    elif isinstance(images, Cells):
+        # column by column: along rows of a few channels it takes ten times as long
+        seen = reduce(np.logical_or, images.value.T, np.zeros(len(images.value), bool))
+        images = images if seen.all() else images.keep(seen)
     hits = images.hits()  # with the number of hits, no two events of several images can run into each other
     ragged = [(as_bytes(a), images.offsets * (a.nbytes // max(len(a), 1))) for a in (images.place, images.value)]
     return [_even(hits.astype(np.int64), len(hits)), *ragged]
