@@ -54,7 +54,7 @@ class Reply:
     range: bool = True
     etag: str | None = '"one"'
     length: int | None = None
-    pause: float = 0
+    hold: threading.Event | None = None  # half of the data is sent, the rest when this is set
     coding: Literal["length", "chunked", "until closed"] = "length"
 
 
@@ -106,9 +106,10 @@ class Server:
         sent = body[: reply.cut]
         try:
             for start in range(0, len(sent), 8192):
+                if reply.hold and start > len(sent) // 2:
+                    reply.hold.wait()
                 block = sent[start : start + 8192]
                 request.wfile.write(b"%x\r\n%s\r\n" % (len(block), block) if chunked else block)
-                time.sleep(reply.pause)
             if chunked and reply.cut is None:
                 request.wfile.write(b"0\r\n\r\n")
         except ConnectionError:
@@ -484,13 +485,15 @@ def test_a_detector_without_public_files(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_two_at_once(server: Server, toy: Callable[..., None], tmp_path: Path) -> None:
-    server.script = [Reply(pause=0.05)]
+    go_on = threading.Event()
+    server.script = [Reply(hold=go_on)]
     first = threading.Thread(target=download, args=("toy", tmp_path))
     first.start()
     while not list(tmp_path.glob("*.part")):
         time.sleep(0.005)
     message = f"{tmp_path / NAME}: another process is downloading it; wait for it, or choose another --out"
     fails(InputError, tmp_path, message, (".lock", ".part"))
+    go_on.set()
     first.join()
     assert os.listdir(tmp_path) == [NAME]
     assert (tmp_path / NAME).read_bytes() == DATA
@@ -531,7 +534,8 @@ def test_ctrl_c_leaves_nothing_but_the_part(
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_killed_at_any_moment(server: Server, toy: Callable[..., None], tmp_path: Path, sign: signal.Signals) -> None:
     """Only a part is left, and the next call goes on from it."""
-    server.script = [Reply(pause=0.05)]
+    go_on = threading.Event()
+    server.script = [Reply(hold=go_on)]
     script = f"""
         import signal
         from pathlib import Path
@@ -543,7 +547,8 @@ def test_killed_at_any_moment(server: Server, toy: Callable[..., None], tmp_path
     while not any(p.stat().st_size > 3 * http.OVERLAP for p in tmp_path.glob("*.part")):
         time.sleep(0.005)
     child.send_signal(sign)
-    assert child.wait(10) in (-sign, 130)
+    assert child.wait(60) in (-sign, 130)
+    go_on.set()
     assert [p.suffix for p in tmp_path.iterdir()] == [".part"]
     download("toy", tmp_path)
     assert server.ranges[-1] is not None

@@ -130,7 +130,7 @@ def gone(pids: set[int]) -> bool:
 
 
 def test_ctrl_c_stops_after_the_pieces_at_work_and_says_nothing_else(tmp_path: Path) -> None:
-    process = start(tmp_path, 0.2)
+    process = start(tmp_path, 1)
     pids = working(tmp_path)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: to parent and workers alike
     _, text = process.communicate(timeout=30)
@@ -141,7 +141,7 @@ def test_ctrl_c_stops_after_the_pieces_at_work_and_says_nothing_else(tmp_path: P
 
 
 def test_workers_die_with_their_parent(tmp_path: Path) -> None:
-    process = start(tmp_path, 0.2)
+    process = start(tmp_path, 1)
     pids = working(tmp_path)
     process.kill()
     process.communicate()

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,21 @@ Call = Callable[..., Any]
 
 ABORTED = "aborted; nothing half-written was left"
 SMALL = ("--model", "mlp", "model.widths=[4]", "training.epochs=2", "training.batch_size=64", "training.precision=fp32")
+
+PRESSED = """
+import os, signal, sys
+
+import pidcam.jobs
+from pidcam.__main__ import main
+
+def pressed(futures, wait=pidcam.jobs.as_completed):
+    os.killpg(0, signal.SIGINT)
+    return wait(futures)
+
+if __name__ == "__main__":
+    pidcam.jobs.as_completed = pressed
+    main()
+"""
 
 
 @pytest.fixture
@@ -81,14 +95,13 @@ def test_prepare_at_every_file_it_writes(
 def test_prepare_with_workers_as_a_terminal_does_it(
     tmp_path: Path, call: Call, egamma_files: list[Path], egamma_store: Store
 ) -> None:
-    """A real process, and Ctrl-C for its whole group: the workers keep quiet."""
+    """A real process, and Ctrl-C for its whole group once the workers have their pieces: they keep quiet."""
     store = tmp_path / "store"
     arguments = ["prepare", "cms-ecal", *map(str, egamma_files), "--seed", "7", "--out", str(store)]
-    command = [sys.executable, "-m", "pidcam", *arguments, "--workers", "2"]
+    script = tmp_path / "script.py"
+    script.write_text(PRESSED, encoding="utf-8")
+    command = [sys.executable, script, *arguments, "--workers", "2"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    while not (store / "request.json").exists() and process.poll() is None:
-        time.sleep(0.01)
-    os.killpg(process.pid, signal.SIGINT)
     _, error = process.communicate(timeout=60)
     assert (process.returncode, error) == (130, f"pidcam: {ABORTED}\n")
     assert not parts(tmp_path)
