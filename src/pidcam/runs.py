@@ -2,7 +2,7 @@
 
 config.yaml            resolved configuration
 run.json               format, state, versions, git commit, schema, classes, split and fingerprint, what was measured,
-                       warnings
+                       the note to be read with the results, warnings
 history.jsonl          one line per epoch
 checkpoints/           last, best and, where asked for, epoch-N.safetensors; the state beside the tensors is JSON in the
                        file's header

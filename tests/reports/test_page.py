@@ -138,6 +138,7 @@ def test_hostile_names_stay_text(png):
         about={HOSTILE: HOSTILE},
         commands=[HOSTILE],
         warnings=[HOSTILE],
+        note=HOSTILE,
     )
     data = DataView(HOSTILE, {HOSTILE: 1}, {HOSTILE: {HOSTILE: 1}}, HOSTILE, HOSTILE, [HOSTILE])
     page = render_page(
@@ -212,3 +213,12 @@ def test_durations_are_read_at_a_glance(seconds, text):
 def test_the_headline_prefers_events_never_seen():
     assert "test events" in headline(RunView("r", metrics=metrics(0.8)))
     assert "validation events" in headline(RunView("r", metrics={"valid": metrics(0.8)["valid"]}))
+
+
+def test_a_note_is_said_once_for_all_runs_it_is_about():
+    runs = [RunView(f"cnn seed-{i}", metrics=metrics(0.7), note="hardly begun") for i in (0, 1)]
+    page = render_page([*runs, RunView("bdt", metrics=metrics(0.8))], title="Three")
+    summary, own = page.split('id="run-1"')
+    assert summary.count("hardly begun") == 1
+    assert "<b>cnn seed-0, cnn seed-1:</b> hardly begun.</p>" in summary
+    assert own.count("Note: hardly begun.") == 2

@@ -29,7 +29,7 @@ RECIPE = {
     "prepare": {"split": "0.8/0.2", "seed": 3},
     "models": [
         {"name": "mlp", "config": {"model": {"widths": [4]}, "training": {"epochs": 1, "precision": "fp32"}}},
-        {"name": "bdt", "config": {"model": {"trees": 5}}},
+        {"name": "bdt", "config": {"model": {"trees": 5}}, "note": "five trees of a hundred"},
     ],
     "train_events": 50,
     "reference": "bdt",
@@ -70,7 +70,8 @@ def test_from_nothing_to_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert {split: of[split]["n"] for split in events} == {"train": 50, "valid": 24, "test": 60}
     assert set(result.comparisons) == {"mlp"}
     assert result.report == Path("runs/mine.html")
-    assert result.report.exists()
+    assert result.notes == {"bdt": "five trees of a hundred"}
+    assert "<b>mine-bdt:</b> five trees of a hundred.</p>" in result.report.read_text(encoding="utf-8")
 
     made = {p: p.stat().st_mtime_ns for p in Path().rglob("*") if p.suffix in (".hdf5", ".arrow", ".safetensors")}
     assert len(made) > 6
@@ -86,6 +87,9 @@ def test_from_nothing_to_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[
     given = pidcam.run(path, judge, models=["bdt"], stores="own", runs="own", quick=True)
     assert not any(s.test for s in given.store.manifest.sources), "files replace all samples"
     assert given.store.path == Path("own/mine-quick")
+    assert given.notes == {"bdt": "a smoke run: at most 1,000 events in at most 2 epochs"}, (
+        "not what the recipe shortens"
+    )
 
 
 def test_what_cannot_be(tmp_path: Path) -> None:

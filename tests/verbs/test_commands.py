@@ -46,3 +46,17 @@ def test_a_run_is_made_again_from_its_own_configuration(evaluated, egamma_store)
     page = pidcam.report(run, out=run / "commands.html").read_text(encoding="utf-8")
     assert prepare_command(egamma_store).split(" --out")[0] in page
     assert train in page
+
+
+def test_the_note_of_a_run_is_said_wherever_its_results_are(egamma_store, evaluated, tmp_path):
+    run = tmp_path / "short"
+    words = [str(egamma_store.path), "--model", "bdt", "--out", str(run), "--note", "three trees", "model.trees=3"]
+    done = CliRunner().invoke(app, ["train", *words])
+    assert done.exit_code == 0, done.output
+    pidcam.evaluate(run)
+    assert run_commands(RunDirectory.open(run), egamma_store.path, {})[0].endswith(f"--out {run} --note 'three trees'")
+    assert pidcam.compare([evaluated["mlp"], run]).warnings["short"][0] == "three trees"
+    assert "Note: three trees." in pidcam.report(run).read_text(encoding="utf-8")
+    assert "three trees" in CliRunner().invoke(app, ["inspect", str(run)]).stdout
+    again = CliRunner().invoke(app, ["train", "--resume", str(run), "--note", "other"])
+    assert (again.exit_code, again.stderr) == (2, "pidcam: --note does not go with --resume; leave --note out\n")

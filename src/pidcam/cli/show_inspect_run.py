@@ -52,6 +52,7 @@ def _facts(run: RunFacts) -> list[tuple[str, Any]]:
         ("seed", training.get("seed")),
         ("fit time", duration(about["fit_seconds"]) if "fit_seconds" in about else None),
         ("device", ", ".join(filter(None, [about.get("device"), about.get("precision")]))),
+        ("note", about.get("note")),
         ("made", f"{about.get('created')} by pidcam {about.get('pidcam')}, git commit {about.get('git_commit')}"),
     ]
 

@@ -55,6 +55,7 @@ def train_command(
     folds: Annotated[
         int | None, typer.Option("--folds", help="Train every fold of a store with so many.", show_default=False)
     ] = None,
+    note: Annotated[str, typer.Option("--note", help="What reports and comparisons say with the results.")] = "",
     quick: Quick = False,
 ) -> Shown:
     """Fit a model to a store; stopped, it goes on when called again."""
@@ -64,10 +65,11 @@ def train_command(
     if resume is not None:
         given = {"--out": out, "--model": model, "--task": task, "--config": config, "--from": parent, "--quick": quick}
         _refuse_with("--resume", given | {"key=value": assignments})
-        _refuse_with("--resume", {"--repeats": repeats, "--folds": folds})
+        _refuse_with("--resume", {"--repeats": repeats, "--folds": folds, "--note": note})
         run = verbs.resume(resume, store=store, time_limit=time_limit)
     else:
         how: dict[str, Any] = {"model": model, "task": task, "config": config, "quick": quick, "parent": parent}
+        how["note"] = note
         if from_raw is not None:
             _refuse_with("--from-raw", {"--repeats": repeats, "--folds": folds, "--quick": quick})
             words = [*([str(store)] if store else []), *(assignments or [])]

@@ -22,7 +22,7 @@ from pidcam.tasks.base import Task
 class Entry:
     """One evaluated run: its predictions per split, its configuration as plain data, and what its fit cost.
 
-    `trained_on` is the number of its training events.
+    `trained_on` is the number of its training events; `note` is to be read with its results.
     """
 
     name: str
@@ -32,6 +32,7 @@ class Entry:
     seconds: float | None = None
     parameters: int | None = None
     trained_on: int | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def compare_runs(entries: Sequence[Entry]) -> Comparison:
     task, base = entries[0].task, tests[0]  # one question for all: the reference says what is signal
     rows = []
     for entry, test in zip(entries, tests, strict=True):
+        if entry.note:
+            gaps.warn(entry.name)(entry.note)
         paired = None if entry is entries[0] else _paired(task, base, test, gaps, entry.name)
         numbers, points = _alone(task, entry, test, gaps)
         cost = (entry.seconds, entry.parameters, entry.trained_on)

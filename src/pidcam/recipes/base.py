@@ -14,7 +14,9 @@ from pidcam.schema import Spec
 
 
 class RecipeModel(Spec):
-    """One model of a recipe: its configuration, laid over its own recipe, and a `note` to be read with its results."""
+    """One model of a recipe: its configuration, laid over its own recipe, and a `note` to be read with its results.
+
+    A run keeps the note it was made with."""
 
     name: str
     config: dict[str, Any] = {}

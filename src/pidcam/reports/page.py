@@ -46,8 +46,8 @@ class RunView:
 
     `metrics` is {split: what `Task.metrics` gives}: `n`, `n_per_class`, `auc`, `auc_error`, `accuracy` ...; `figures`
     maps `roc`, `scores`, `history`, ... (see `captions`) to a figure, PNG path, PNG bytes or `FigureView`; `about`
-    holds versions, git commit, seed and the like; `seconds` is the time of the fit; `commands` reproduce this run;
-    `predictions`, {split: table}, make it part of the page's threshold explorer.
+    holds versions, git commit, seed and the like; `note` is to be read with the results; `seconds` is the time of the
+    fit; `commands` reproduce this run; `predictions`, {split: table}, make it part of the page's threshold explorer.
     """
 
     name: str
@@ -57,6 +57,7 @@ class RunView:
     figures: Mapping[str, Picture | FigureView] = field(default_factory=dict)
     config_yaml: str = ""
     about: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
     seconds: float | None = None
     parameters: int | None = None
     commands: Sequence[str] = ()
@@ -117,6 +118,7 @@ def render_page(
         classes=list(dict.fromkeys(name for split in data.counts.values() for name in split)) if data else [],
         runs=[{"view": r, "headline": headline(r), "figures": f} for r, f in zip(runs, own, strict=True)],
         table=result_table(runs),
+        notes=_notes(runs),
         comparisons=comparisons,
         tables=tables,
         warnings=_all_warnings(runs, warnings),
@@ -168,6 +170,15 @@ def _name(metric: str) -> str:
 def _cell(values: Mapping[str, Any], metric: str) -> str:
     value, error = values.get(metric), values.get(f"{metric}_error")
     return "—" if value is None else value_with_error(value, error or 0.0).replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def _notes(runs: Sequence[RunView]) -> dict[str, list[str]]:
+    """{note: names of the runs that it is about}."""
+    notes: dict[str, list[str]] = {}
+    for run in runs:
+        if run.note:
+            notes.setdefault(run.note, []).append(run.title or run.name)
+    return notes
 
 
 def _all_warnings(runs: Sequence[RunView], warnings: Sequence[str]) -> list[tuple[str, str]]:

@@ -25,9 +25,10 @@ def prepare_command(store: Store) -> str:
 
 
 def run_commands(directory: RunDirectory, store: Path, metrics: Mapping[str, Any]) -> list[str]:
-    """`pidcam train` with the run's whole configuration, and `pidcam evaluate` with all that was asked of it."""
+    """`pidcam train` with the whole configuration and the note of a run, `pidcam evaluate` with all that was asked."""
     run = directory.path
-    train = _line("train", store, "--config", run / "config.yaml", "--out", run)
+    note = directory.about.get("note", "")
+    train = _line("train", store, "--config", run / "config.yaml", "--out", run, *(["--note", note] if note else []))
     asked: list[str] = []
     if by := metrics.get("by"):
         asked += ["--by", *(of.get("asked", name) for name, of in by.items())]

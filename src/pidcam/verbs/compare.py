@@ -92,6 +92,7 @@ def read_entry(path: Path, name: str) -> Entry:
     facts: dict[str, Any] = {"seconds": about.get("fit_seconds"), "parameters": about.get("parameters")}
     kept = about.get("accounting", {}).get("kept", {}).get("train", {})
     events = sum(kept.get(member, 0) for _, members in task.selection.groups for member in members)
+    facts["note"] = about.get("note", "")
     facts["trained_on"] = min(events, config.training.limit or events) or None
     return Entry(name, task, splits, config.model_dump(mode="json"), **facts)
 

@@ -90,6 +90,7 @@ def _view(directory: RunDirectory) -> RunView:
         history=directory.history,
         figures={p.stem: p for p in sorted((path / "figures").glob("*.png"))},
         config_yaml=config,
+        note=about.get("note", ""),
         about={k: about[k] for k in _VERSIONS if k in about},
         tables=[_table(table) for table in metrics_tables(metrics)[1:]],  # the first is that of the summary
         seconds=about.get("fit_seconds"),

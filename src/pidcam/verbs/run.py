@@ -40,9 +40,8 @@ class RecipeResult:
 
     @property
     def notes(self) -> dict[str, str]:
-        """{model: what its recipe wants to be read with its row}, of those that were trained."""
-        trained = {name.split(" ")[0] for name in self.runs}
-        return {model.name: model.note for model in self.recipe.models if model.note and model.name in trained}
+        """{model: what is to be read with its row}, as its runs were made with it."""
+        return {name.split(" ")[0]: run.about["note"] for name, run in self.runs.items() if "note" in run.about}
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -106,6 +105,7 @@ def run(
     for model in chosen:
         out = Path(runs) / name.replace(said.name, f"{said.name}-{model.name}", 1)
         how: dict[str, Any] = {"config": merge({"model": {"name": model.name}}, model.config), "set": set}
+        how["note"] = "" if quick else model.note  # of a smoke run `train` says how short it is
         if repeats is None and folds is None:
             members = {model.name: train(store.path, out, quick=quick, **how).path}
         else:

@@ -18,6 +18,7 @@ from pidcam.verbs.fitting import CONFIG, train_on
 from pidcam.verbs.train_raw import train_raw
 
 QUICK: dict[str, Any] = {"training": {"epochs": 2, "limit": 1000}}
+QUICK_NOTE = "a smoke run: at most 1,000 events in at most 2 epochs"
 
 
 def train(
@@ -33,6 +34,7 @@ def train(
     time_limit: str | float | None = None,
     from_raw: dict[str, Any] | None = None,
     workers: int | None = None,
+    note: str = "",
 ) -> Run:
     """Fit `model` to the training split of `store`, following its validation split.
 
@@ -45,28 +47,31 @@ def train(
     with a checkpoint. Under `torchrun` all its processes train together.
 
     `from_raw` (`{detector: ..., files: [...], test: [...], prepare: {...}}`) makes the store, if it is not there, with
-    `workers` processes (default: half of the cores) while the first epoch is trained; see `FirstPass`.
+    `workers` processes (default: half of the cores) while the first epoch is trained; see `FirstPass`. `note` is to be
+    read with the results: the run keeps it, and reports and comparisons say it.
 
     Raises `ExistsError` if `out` holds anything else, `Stopped` if it stopped early with a checkpoint.
     """
     clock = Clock(parse_duration(time_limit) if time_limit is not None else None)
     given = configuration(config, set, model=model, task=task)
     if quick:
-        given = merge(given, QUICK)
+        given, note = merge(given, QUICK), note or QUICK_NOTE
     if parent is not None:
         given = {**merge(_of_parent(Path(parent), given), given), "parent": str(Path(parent).resolve())}
     if from_raw is not None:
         given = {**given, "from_raw": from_raw}
-    return _together(Path(store), Path(out), given, clock, workers)
+    return _together(Path(store), Path(out), given, clock, workers, **({"note": note} if note else {}))
 
 
-def _together(store: Path, out: Path, given: dict[str, Any], clock: Clock, workers: int | None = None) -> Run:
+def _together(
+    store: Path, out: Path, given: dict[str, Any], clock: Clock, workers: int | None = None, **facts: Any
+) -> Run:
     with joined() as ranks:
         if not ranks.first:
             set_quiet(True)
         if given.get("from_raw") is None:
-            return train_on(Store(store, fold=_fold(given)), out, given, ranks, clock)
-        return train_raw(store, out, given, ranks, clock, workers)
+            return train_on(Store(store, fold=_fold(given)), out, given, ranks, clock, **facts)
+        return train_raw(store, out, given, ranks, clock, workers, **facts)
 
 
 def configuration(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -53,12 +53,12 @@ class Unfinished:
 
 
 def train_raw(
-    path: Path, out: Path, given: dict[str, Any], ranks: Ranks, clock: Clock, workers: int | None = None
+    path: Path, out: Path, given: dict[str, Any], ranks: Ranks, clock: Clock, workers: int | None = None, **facts: Any
 ) -> Run:
     """Train while the store at `path` is made; on a store that is there already, as on any other.
 
     What must be known at the start and depends on events (numbers in transforms, classes that occur) is taken from the
-    first window, and kept in the run, so that it goes on with the same.
+    first window, and kept in the run beside the `facts` given, so that it goes on with the same.
     """
     asked = _absolute(parse(FromRaw, given["from_raw"], where="from_raw"))
     given = {**given, "from_raw": asked.model_dump(mode="json")}
@@ -70,14 +70,16 @@ def train_raw(
                 if mine:
                     made.preparation.run()  # it is the one asked for, or this says so
             say(f"{path}: is there already, and is trained on as it is")
-            return train_on(Store(path), out, {k: v for k, v in given.items() if k != "from_raw"}, ranks, clock)
+            given.pop("from_raw")
+            return train_on(Store(path), out, given, ranks, clock, **facts)
         first = cache(lambda: FirstPass(made.preparation, made.ready))
         manifest = _as_it_began(made, began_with) if began_with else first().look()
         told = manifest.model_dump(mode="json", include={"statistics", "accounting"})
         store = Unfinished(path, manifest, lambda: first().first_events)
         if began_with:  # with the numbers that the task was fitted to
             given = merge({"task": load_yaml(out / CONFIG)["task"]}, given)
-        run = train_on(store, out, given, ranks, clock, lambda run: _loaders(run, store, made, ranks), **{FACT: told})
+        loaders = partial(_loaders, store=store, made=made, ranks=ranks)
+        run = train_on(store, out, given, ranks, clock, loaders, **facts, **{FACT: told})
         if made.finished and ranks.first:
             _note(run, made.store())
             made.forget_pieces()
