@@ -10,6 +10,7 @@ import pytest
 
 from pidcam.reports import RunView, render_page
 from pidcam.reports.explore import EventSample
+from pidcam.reports.page import TableView
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium here: on Debian, apt-get install chromium")
@@ -81,6 +82,17 @@ try {
   told.size = [innerWidth, document.documentElement.scrollWidth];
 } catch (error) { told.error = String(error); }
 byId("told").textContent = JSON.stringify(told);
+</script></body>"""
+
+
+TABLES = """
+<pre id="told"></pre>
+<script>
+const boxes = [...document.querySelectorAll(".scroll")], page = document.documentElement;
+const told = { wide: boxes.filter((b) => b.scrollWidth > b.clientWidth).length, boxes: boxes.length };
+told.folded = getComputedStyle(document.querySelector("#comparison thead")).display === "none";
+told.size = [innerWidth, page.scrollWidth];
+document.getElementById("told").textContent = JSON.stringify(told);
 </script></body>"""
 
 
@@ -161,4 +173,25 @@ def test_volumes_turn_in_the_event_browser(make_predictions, make_schema, make_b
     assert told["turned"]
     assert "arrow keys turn" in told["scale"]
     assert told["flat"] == "event"
+    assert told["size"][1] <= told["size"][0]
+
+
+@pytest.mark.parametrize("width", [1280, 400])
+def test_tables_are_read_without_scrolling_sideways(tmp_path, width):
+    one = {"n": 7480, "auc": 0.8, "auc_error": 0.0051, "accuracy": 0.7, "accuracy_error": 0.0053}
+    names = [f"egamma-{name}-repeats-5/seed-0" for name in ("reference-cnn", "resnet", "bdt")]
+    runs = [RunView(name, metrics=dict.fromkeys(("train", "valid", "test"), one), parameters=868993) for name in names]
+    heads = [
+        "rejection at efficiency 50 %",
+        "efficiency at fake rate 1 %",
+        "mean rejection at efficiencies of 30 to 90 %",
+    ]
+    columns = ["run", "AUC", "difference", "z", "p", *heads]
+    cells = ["0.8104 ± 0.0051", "-0.0137 ± 0.0018", "-7.629", "2.4e-14", *["0.0180 ± 0.0059"] * 3]
+    rows = [[name, *cells] for name in names]
+    table = TableView("Test events", columns, rows, [False] + [True] * 7)
+    told, console = drive(render_page(runs, title="Tables", tables=[table]), tmp_path, width, TABLES)
+    assert console == []
+    assert (told["boxes"], told["wide"]) == (2, 0)
+    assert told["folded"] is (width == 400)
     assert told["size"][1] <= told["size"][0]

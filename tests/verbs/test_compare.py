@@ -1,6 +1,7 @@
 """`compare` and `report` of real runs."""
 
 import json
+import re
 
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -70,6 +71,10 @@ def test_a_report_of_several_runs_compares_them(evaluated, tmp_path):
     c = pidcam.compare(list(evaluated.values())).rows[1].paired.auc
     assert f"Test AUC of bdt minus mlp: {c.difference:+.4f} ± {c.error:.4f} (paired DeLong on the same events" in page
     assert "working points: fewer than 100 background events pass at " in page
+    table = page[page.index('<section id="comparison"') :]
+    heads = re.findall(r"<th scope=\"col\"[^>]*>([^<]*)<", table[: table.index("</thead>")])
+    assert heads[:5] == ["run", "AUC", "difference", "z", "p"]
+    assert not {"accuracy", "fit time [s]", "parameters"} & set(heads), "those are in the table of the summary"
     other = pidcam.report(list(evaluated.values()), out=tmp_path / "other.html", reference="bdt")
     assert "Test AUC of mlp minus bdt: " in other.read_text(encoding="utf-8")
 

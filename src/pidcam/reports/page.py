@@ -26,6 +26,8 @@ _METRICS = {"auc": "AUC", "accuracy": "accuracy"}
 WIDE_PIXELS = 900
 MOST_ROWS = 12
 """A table of more rows is folded: a working point for every one of many classes would hide the figures."""
+FITS_A_PHONE = 3
+"""A table of more columns becomes, on a narrow screen, a list for each of its rows."""
 _SPLITS = ("test", "valid", "train")
 CITATION = f"pidcam {pidcam.__version__}: particle identification with imaging detectors (The pidcam developers)."
 
@@ -108,6 +110,7 @@ def render_page(
         lstrip_blocks=True,
     )
     environment.globals |= {"count": count, "duration": duration, "plain": plain, "most_rows": MOST_ROWS}
+    environment.globals["fits_a_phone"] = FITS_A_PHONE
     shown = [_figures(run.figures, f"{run.title or run.name} ({headline(run)})") for run in runs]
     common, own = _shared(shown)
     explorer = explorer_data({run.title or run.name: run.predictions for run in runs}, events)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,9 @@ from pidcam.verbs.commands import prepare_command, report_command, run_commands
 from pidcam.verbs.compare import compare, comparison_tables
 
 _VERSIONS = ("pidcam", "python", "packages", "machine", "git_commit", "created", "device", "precision", "state")
+
+_IN_SUMMARY = ("accuracy", "fit time [s]", "parameters")
+"""Columns of a comparison that the page has in the table of its summary already."""
 
 
 def report(
@@ -196,7 +199,15 @@ def _comparison(paths: Sequence[Path], reference: str | None) -> _Together:
                 f"{auc.error_of_mean:.4f}, spread over seeds {auc.spread:.4f}, statistical error {auc.statistical:.4f}"
             )
     figures = {"learning_curve": reports.learning_curve(result.as_json()["sizes"])} if result.sizes else {}
-    return _Together(sentences, [_table(table) for table in comparison_tables(result)], figures)
+    first, *more = comparison_tables(result)
+    return _Together(sentences, [_table(table) for table in (_without(first, _IN_SUMMARY), *more)], figures)
+
+
+def _without(table: Table, names: Sequence[str]) -> Table:
+    """The table without the columns of these names."""
+    kept = [i for i, name in enumerate(table.columns) if name not in names]
+    columns, *rows = (tuple(row[i] for i in kept) for row in (table.columns, *table.rows))
+    return replace(table, columns=columns, rows=tuple(rows))
 
 
 def _table(table: Table) -> TableView:
