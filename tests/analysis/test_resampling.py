@@ -82,6 +82,13 @@ def test_band_of_a_large_sample_is_pooled_and_unchanged(monkeypatch):
     assert np.mean(pooled.error[middle] / full.error[middle]) == pytest.approx(1, abs=0.05)
 
 
+def test_without_replicas_there_is_the_curve_alone():
+    sample = normals(300)
+    alone, banded = (roc_band(*sample, along="efficiency", replicas=n) for n in (0, 20))
+    np.testing.assert_array_equal(alone.value, banded.value)
+    assert np.isnan([alone.error, alone.low, alone.high]).all()
+
+
 def test_default_grids_span_the_axis():
     for along in ("fake_rate", "efficiency"):
         band = roc_band(*normals(300), along=along, replicas=20)

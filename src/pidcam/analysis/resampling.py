@@ -90,13 +90,17 @@ def roc_band(
 
     Along `fake_rate` the value is the efficiency there (for a linear plot); along `efficiency` it is the fake rate
     (take 1 / value for rejection). `at` defaults to 201 points, on the fake rate evenly and below 0.1 also
-    logarithmically. Arguments and errors raised as for `roc`; a few background events make a band too narrow.
+    logarithmically. Arguments and errors raised as for `roc`; a few background events make a band too narrow. Without
+    `replicas` it is the curve alone: `error`, `low` and `high` are NaN.
     """
     curve = roc(truth, score, weight)
     if along not in ("fake_rate", "efficiency"):
         raise InputError(f"unknown axis '{along}'", where="along", fix="known: fake_rate, efficiency")
     grid = _grid(along, curve.n_background) if at is None else check_values(at, "at")
     read = Roc.tpr_at if along == "fake_rate" else Roc.fpr_at
+    if replicas == 0:
+        unknown = np.full(len(grid), np.nan)
+        return RocBand(along, grid, read(curve, grid), unknown, unknown, unknown, replicas)
     draws = np.array([read(each, grid) for each in roc_replicas(truth, score, weight, replicas, seed)])
     low, high = percentiles(draws)
     return RocBand(along, grid, read(curve, grid), draws.std(axis=0, ddof=1), low, high, replicas)

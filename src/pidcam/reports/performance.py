@@ -31,6 +31,8 @@ FEWEST = 10
 """Background events that say something about a rejection."""
 MOST_BANDS = 6
 """Curves in a panel of which the bands can still be told apart."""
+REPLICAS = 400
+"""Of the bootstrap behind a band."""
 
 
 @styled
@@ -119,18 +121,19 @@ def _draw_roc(
     area = analysis.delong(truth, score, events.weight)
     n = f"n = {count(area.n_signal)} + {count(area.n_background)}"
     text = f"{label}, AUC = {value_with_error(area.auc, area.error)}"
+    replicas = REPLICAS if banded else 0
     if linear is not None:
-        band = analysis.roc_band(truth, score, events.weight)
+        band = analysis.roc_band(truth, score, events.weight, replicas=replicas)
         linear.plot(band.at, band.value, label=f"{text}\n{n}", **look)
         if banded:
             linear.fill_between(band.at, band.low, band.high, color=look["color"], alpha=0.22, lw=0)
     floor = 1 / area.n_background
-    band = analysis.roc_band(truth, score, events.weight, along="efficiency")
+    band = analysis.roc_band(truth, score, events.weight, along="efficiency", replicas=replicas)
     shown = band.value * area.n_background >= FEWEST
     rejection.plot(band.at[shown], 1 / band.value[shown], label=f"{text}, {n}", **look)
-    top, bottom = 1 / np.maximum(band.low[shown], floor), 1 / band.high[shown]
+    top = 1 / np.maximum((band.low if banded else band.value)[shown], floor)
     if banded:
-        rejection.fill_between(band.at[shown], bottom, top, color=look["color"], alpha=0.22, lw=0)
+        rejection.fill_between(band.at[shown], 1 / band.high[shown], top, color=look["color"], alpha=0.22, lw=0)
     return max(floor, min(1 / (1.3 * top.max()), 0.09)) if shown.any() else 0.09
 
 
