@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,10 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from pidcam.errors import ConfigError, ExistsError, Stopped
+from pidcam.errors import ConfigError, DataError, ExistsError, Stopped
 from pidcam.formats import reader
 from pidcam.store import first_pass
 from pidcam.store.store import Store
@@ -128,6 +131,16 @@ def test_killed_in_its_first_epoch_it_goes_on_as_if_never(
     assert weights(run.path) == weights(straight.path)
     assert [row["train_loss"] for row in run.history] == [row["train_loss"] for row in straight.history]
     assert content(tmp_path / "store") == content(straight.path.with_name("store"))
+
+
+def test_a_broken_file_is_named_though_its_store_is_gone(egamma_files: list[Path], tmp_path: Path) -> None:
+    """With the pieces, which are read here meanwhile."""
+    broken = Path(shutil.copy(egamma_files[1], tmp_path))
+    with h5py.File(broken, "r+") as raw:
+        raw["X"][190] = np.nan
+    with pytest.raises(DataError, match=r"image 'ecal', energy is nan in event 190"):
+        started([egamma_files[0], broken], tmp_path)
+    assert not (tmp_path / "store").exists()
 
 
 def test_a_store_that_is_there_is_taken(egamma_files: list[Path], tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from pidcam.errors import Stopped
 from pidcam.runs import RunDirectory
 from pidcam.training.step import Done, Stepper
 from pidcam.verbs.train import resume, train
+from two_ranks import free_port, result, second_rank
 
 CONFIG = {
     "model": {"name": "mlp", "widths": [8], "dropout": 0.0},
@@ -49,14 +48,9 @@ def work(store: str, out: str, ports: list[str], patch: pytest.MonkeyPatch, *, i
 def test_two_ranks_train_like_one(egamma_store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = train(egamma_store.path, tmp_path / "alone", config=CONFIG)
     out = tmp_path / "together"
-    for name, value in {"MASTER_ADDR": "127.0.0.1", "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1", "RANK": "1"}.items():
-        monkeypatch.setenv(name, value)
     given = [str(egamma_store.path), str(out), [free_port(), free_port()]]
-    other = subprocess.Popen([sys.executable, __file__, json.dumps(given)], stdout=subprocess.PIPE, text=True)
-    monkeypatch.setenv("RANK", "0")  # this process is the first rank: another interpreter would only cost time
-    said = [work(*given, monkeypatch, interrupted=False)]
-    said.append(json.loads(other.communicate(timeout=120)[0].splitlines()[-1]))
-    assert other.returncode == 0
+    other = second_rank(__file__, given, monkeypatch)
+    said = [work(*given, monkeypatch, interrupted=False), result(other)]
 
     reasons = [one["stopped"].partition("stopped by ")[2].split(" in epoch 2")[0] for one in said]
     assert reasons == ["another rank", "SIGTERM"], "the second rank alone was told to stop"
@@ -70,12 +64,6 @@ def test_two_ranks_train_like_one(egamma_store, tmp_path: Path, monkeypatch: pyt
     for single, both in zip(alone.history, RunDirectory(out).history, strict=True):
         for key in ("train_loss", "train_auc", "valid_loss", "valid_accuracy", "valid_auc", "learning_rate"):
             assert both[key] == pytest.approx(single[key], abs=1e-3), key
-
-
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

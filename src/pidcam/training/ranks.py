@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import TypeVar
 
 import torch
 import torch.distributed as dist
 
-from pidcam.errors import PidcamError
+from pidcam.errors import PidcamError, Stopped
 
 Thing = TypeVar("Thing")
 
@@ -24,12 +24,15 @@ PATIENCE = timedelta(minutes=30)
 LOST = ("Connection closed by peer", "Connection reset by peer")
 """What gloo says when a peer is gone."""
 
+FAILED = "failed"
+
 
 class Ranks:
-    """This process among those that train together; `first` writes and speaks."""
+    """This process among those that train together; `first` writes and speaks. `board` is where they met, on which one
+    that ends in an error leaves a word."""
 
-    def __init__(self, rank: int = 0, ranks: int = 1):
-        self.rank, self.ranks = rank, ranks
+    def __init__(self, rank: int = 0, ranks: int = 1, board: dist.Store | None = None):
+        self.rank, self.ranks, self._board = rank, ranks, board
 
     @property
     def first(self) -> bool:
@@ -70,6 +73,17 @@ class Ranks:
             for buffer in module.buffers():
                 dist.broadcast(buffer, src=0)
 
+    def tell_failure(self, error: BaseException) -> None:
+        """Let those know who wait for something else than a word of this rank. The first failure counts."""
+        if self._board is not None and not isinstance(error, Stopped):
+            with suppress(RuntimeError):  # who kept the board is gone
+                self._board.compare_set(FAILED, "", str(error) or repr(error))
+
+    def require_others(self) -> None:
+        """`PidcamError` if a rank told of its failure."""
+        if self._board is not None and self._board.check([FAILED]):
+            raise PidcamError(f"another rank ended: {self._board.get(FAILED).decode()}")
+
     @contextmanager
     def first_alone(self) -> Iterator[bool]:
         """True on the first rank, whose error in the block is raised on every rank."""
@@ -98,10 +112,14 @@ def joined() -> Iterator[Ranks]:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
-    dist.init_process_group(backend, timeout=PATIENCE)
+    board, rank, ranks = next(iter(dist.rendezvous("env://", timeout=PATIENCE)))
+    store = dist.PrefixStore("group", board)
+    dist.init_process_group(backend, store=store, rank=rank, world_size=ranks, timeout=PATIENCE)
+    together = Ranks(rank, ranks, board)
     try:
-        yield Ranks(dist.get_rank(), dist.get_world_size())
-    except RuntimeError as error:
+        yield together
+    except BaseException as error:
+        together.tell_failure(error)
         if isinstance(error, dist.DistError) or any(words in str(error) for words in LOST):
             raise PidcamError("another rank ended; what it said tells why") from error
         raise

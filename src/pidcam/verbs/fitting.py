@@ -49,6 +49,8 @@ def train_on(
     resolved, chain = settle(given, store)
     directory = RunDirectory(out)
     run = Run(directory, resolved, store.schema, chain)
+    if ranks.several and not isinstance(run.model, TorchModel):
+        raise InputError(f"model '{resolved.model.name}' trains in one process", fix="start it without torchrun")
     train, valid = (loaders or partial(_loaders, store=store, ranks=ranks))(run)  # type: ignore[arg-type]
     with ranks.first_alone() as mine:
         wanted = _claim(directory, run, store, facts) if mine else False
@@ -59,8 +61,6 @@ def train_on(
         run.model.ranks, run.model.clock = ranks, clock
         if resolved.parent:
             take_weights(run.model.module, RunDirectory.open(resolved.parent))
-    elif ranks.several:
-        raise InputError(f"model '{resolved.model.name}' trains in one process", fix="start it without torchrun")
     elif resolved.parent:
         raise InputError(f"model '{resolved.model.name}' cannot start from another run", fix="leave --from out")
     start = time.perf_counter()

@@ -63,9 +63,9 @@ def train_raw(
     asked = _absolute(parse(FromRaw, given["from_raw"], where="from_raw"))
     given = {**given, "from_raw": asked.model_dump(mode="json")}
     _refuse(given)
-    began_with = _began_with(out)
-    with making(path, lambda: _preparation(asked, path), workers=workers, first=ranks.first) as made:
-        if made.finished and began_with is None:
+    began_with = ranks.share(_began_with(out))
+    with making(path, lambda: _preparation(asked, path), ranks, workers=workers) as made:
+        if ranks.share(made.finished and began_with is None):  # the others may look when the first began already
             with ranks.first_alone() as mine:
                 if mine:
                     made.preparation.run()  # it is the one asked for, or this says so
