@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pidcam.verbs.bench import bench as bench
     from pidcam.verbs.card import card as card
     from pidcam.verbs.compare import compare as compare
+    from pidcam.verbs.compare import compare_groups as compare_groups
     from pidcam.verbs.display import display as display
     from pidcam.verbs.evaluate import evaluate as evaluate
     from pidcam.verbs.inspect import inspect as inspect
@@ -44,6 +45,7 @@ _PUBLIC = {
     "bench": "pidcam.verbs.bench",
     "card": "pidcam.verbs.card",
     "compare": "pidcam.verbs.compare",
+    "compare_groups": "pidcam.verbs.compare",
     "display": "pidcam.verbs.display",
     "download": "pidcam.downloads",
     "evaluate": "pidcam.verbs.evaluate",

@@ -165,7 +165,8 @@ def test_folds_have_a_page_and_predict_together(tmp_path: Path) -> None:
     assert not result.comparisons
     page = result.report.read_text(encoding="utf-8")
     assert " --split folds:3 " in page
-    assert "Not compared" in page
+    assert "mine-mlp-folds-3, 3 folds: fold-0, fold-1, fold-2" in page
+    assert "Not compared" not in page, "folds are no rivals"
 
     run = result.runs["mlp fold-1"]
     shown = pidcam.display(run.path, event=0)
@@ -181,6 +182,37 @@ def test_folds_have_a_page_and_predict_together(tmp_path: Path) -> None:
     each = [scores(member.path) for member in result.runs.values()]
     assert scores(run.path.parent) == pytest.approx(np.mean(each, axis=0))
     assert np.std(each, axis=0).max() > 0
+
+
+@pytest.mark.usefixtures("no_figures")
+def test_models_are_compared_fold_by_fold(tmp_path: Path) -> None:
+    path = recipe(tmp_path / "mine.yaml", **{**ONE, "models": [*ONE["models"], RECIPE["models"][1]]})
+    result = pidcam.run(path, folds=3)
+    groups = [result.runs[f"{model} fold-0"].path.parent for model in ("bdt", "mlp")]
+    found = pidcam.compare_groups(groups, out=tmp_path / "both", table="csv")
+    (area,) = result.comparisons.values()
+    assert area == found.rows[1].auc
+    assert [pair.n for pair in found.rows[1].members] == [40, 40, 40], "every event once"
+    mlp, bdt = ([result.metrics[f"{name} fold-{k}"]["test"]["auc"] for k in range(3)] for name in ("mlp", "bdt"))
+    each = np.subtract(mlp, bdt)
+    assert (area.difference, area.spread.spread) == pytest.approx((np.mean(each), np.std(each, ddof=1)))
+    assert found.warnings["mine-bdt-folds-3"][0] == "five trees of a hundred"
+    assert {file.name for file in (tmp_path / "both").iterdir()} == {"comparison.json", "groups.csv"}
+
+    page = result.report.read_text(encoding="utf-8")
+    assert "Test AUC of mine-mlp-folds-3 minus mine-bdt-folds-3, mean over 3 folds: " in page
+    assert "Not compared" not in page
+    done = CliRunner().invoke(app, ["compare", *map(str, groups)])
+    assert done.exit_code == 0, done.output
+    assert "spread over folds" in done.stdout
+    again = CliRunner().invoke(app, ["run", str(path), "--folds", "3"])
+    assert "test AUC of mlp - bdt: " in again.stdout
+    assert ", mean over 3, of which the spread is " in again.stdout
+
+    member = next(iter(result.runs.values())).path
+    mixed = CliRunner().invoke(app, ["compare", str(groups[0]), str(member)])
+    line = f"pidcam: {member}: is no group of runs; compare groups with groups, and runs with runs"
+    assert (mixed.exit_code, mixed.stderr.splitlines()[-1]) == (2, line)
 
 
 @pytest.mark.parametrize(

@@ -59,16 +59,17 @@ def evaluate_command(
 @commands.command("compare")
 @verb
 def compare_command(
-    runs: Annotated[list[Path], typer.Argument(help="Two or more evaluated runs; the first is the reference.")],
+    runs: Annotated[list[Path], typer.Argument(help="Evaluated runs, or groups; the first is the reference.")],
     out: Out = None,
     table: TableFormat = None,
 ) -> Shown:
     """Runs side by side on the same test events, with paired significances."""
     from pidcam.cli.show_evaluation import show_comparison
-    from pidcam.verbs.compare import compare
+    from pidcam.verbs.compare import compare, compare_groups
 
     folder = out or runs[0].resolve().parent / "comparison"
-    result = compare(runs, out=folder, table=table)
+    several = any((run / "group.json").exists() for run in runs)
+    result = compare_groups(runs, out=folder, table=table) if several else compare(runs, out=folder, table=table)
     return {**result.as_json(), "out": str(folder)}, lambda: show_comparison(result, table, folder)
 
 

@@ -110,6 +110,7 @@ def show_recipe(result: RecipeResult) -> None:
     """The table a recipe ends with."""
     from rich.text import Text
 
+    from pidcam.evaluation.groups import OverMembers
     from pidcam.evaluation.tables import cell_text
     from pidcam.verbs.repeat import spread_table
 
@@ -124,6 +125,8 @@ def show_recipe(result: RecipeResult) -> None:
             f"test AUC of {name} - {result.recipe.reference}: {c.difference:+.4f} ± {c.error:.4f} "
             f"(paired DeLong, z = {c.z:+.1f})"
         )
+        if isinstance(c, OverMembers):
+            line += f", mean over {c.spread.n}, of which the spread is {c.spread.spread:.4f}"
         console().print(Text(line))
     first = next(iter(result.runs.values())).path
     fitted = first.parent if result.spread else first

@@ -11,6 +11,7 @@ from pidcam.cli.tables import console, duration, show_table, show_wrote
 
 if TYPE_CHECKING:
     from pidcam.evaluation.comparison import Comparison
+    from pidcam.evaluation.groups import GroupComparison
     from pidcam.evaluation.tables import Table
 
 
@@ -35,8 +36,8 @@ def show_evaluation(metrics: Mapping[str, Any], form: str | None) -> None:
     show_warnings(metrics.get("warnings", {}))
 
 
-def show_comparison(result: Comparison, form: str | None, out: object) -> None:
-    """The table of the runs, and that of seeds."""
+def show_comparison(result: Comparison | GroupComparison, form: str | None, out: object) -> None:
+    """The tables of runs, or that of groups."""
     from pidcam.verbs.compare import comparison_tables
 
     show_tables(comparison_tables(result), form)

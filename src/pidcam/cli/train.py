@@ -79,8 +79,9 @@ def train_command(
             store = _needed(store)
             _refuse_without_raw({"--store": made, "--workers": workers})
         name = parent.name if parent else _model_name(store, model, from_raw)
-        out = out or Path("runs") / f"{store.resolve().name}-{name}"
-        if repeats is not None or folds is not None:
+        several = "-folds" if folds is not None else "-repeats" if repeats is not None else ""
+        out = out or Path("runs") / f"{store.resolve().name}-{name}{several}"
+        if several:
             return _train_group(store, out, repeats, folds, {**how, "set": assignments or (), "time_limit": time_limit})
         run = verbs.train(store, out, **how, set=assignments or (), time_limit=time_limit)
     return {"run": str(run.path), **run.about}, lambda: show_training(run)
@@ -120,7 +121,6 @@ def _train_group(store: Path, out: Path, repeats: int | None, folds: int | None,
     from pidcam.cli.tables import show_wrote
     from pidcam.verbs.repeat import train_group
 
-    out = out.with_name(f"{out.name}-{'folds' if folds else 'repeats'}") if out.parent == Path("runs") else out
     group = train_group(store, out, repeats=repeats, folds=folds, **how)
     content = {"group": str(group.path), "kind": group.kind, "runs": [str(member) for member in group.members]}
     return content, lambda: show_wrote(f"{len(group.members)} runs", group.path, f"pidcam evaluate {group.path}")

@@ -61,7 +61,7 @@ def compare_runs(entries: Sequence[Entry]) -> Comparison:
         fix = "regressions stand side by side in: pidcam report RUN RUN"
         raise InputError("only classifications can be compared event by event", where=entries[0].name, fix=fix)
     gaps = Gaps()
-    tests = [_test(entry) for entry in entries]
+    tests = [test_of(entry) for entry in entries]
     task, base = entries[0].task, tests[0]  # one question for all: the reference says what is signal
     rows = []
     for entry, test in zip(entries, tests, strict=True):
@@ -76,7 +76,8 @@ def compare_runs(entries: Sequence[Entry]) -> Comparison:
     return Comparison(entries[0].name, tuple(rows), *repeated, dict(gaps))
 
 
-def _test(entry: Entry) -> Predictions:
+def test_of(entry: Entry) -> Predictions:
+    """Its test predictions; `InputError` without any."""
     if "test" not in entry.splits:
         raise InputError("has no predictions of a test split", where=entry.name, fix="evaluate it on a store with one")
     return entry.splits["test"]

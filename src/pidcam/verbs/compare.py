@@ -1,4 +1,4 @@
-"""`compare`: evaluated runs, event by event."""
+"""`compare`: evaluated runs, event by event; `compare_groups`: groups of them, seed by seed or fold by fold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from pidcam import reports
 from pidcam.config import load_yaml, parse
-from pidcam.errors import InputError, UnknownNameError
+from pidcam.errors import InputError, MismatchError, UnknownNameError
 from pidcam.evaluation.comparison import (
     Comparison,
     Entry,
@@ -19,6 +19,8 @@ from pidcam.evaluation.comparison import (
     signals_table,
     sizes_table,
 )
+from pidcam.evaluation.groups import GroupComparison, groups_table
+from pidcam.evaluation.groups import compare_groups as compare_members
 from pidcam.evaluation.sample import clean
 from pidcam.evaluation.tables import Table, check_format, table_text
 from pidcam.files import write_json, write_text
@@ -26,6 +28,7 @@ from pidcam.predictions import Predictions
 from pidcam.runs import RunDirectory
 from pidcam.schema import EventSchema
 from pidcam.training.config import RunConfig
+from pidcam.training.group import is_group, load_group
 
 
 def compare(
@@ -46,11 +49,9 @@ def compare(
     form = check_format(table) if table else None
     paths = [Path(run) for run in runs]
     names = _names(paths)
-    reference = {str(path): name for path, name in zip(paths, names, strict=True)}.get(str(reference), reference)
-    if reference is not None and reference not in names:
-        raise UnknownNameError("run", reference, names, where="reference")
+    first = _reference(reference, paths, names)
     entries = [read_entry(path, name) for path, name in zip(paths, names, strict=True)]
-    entries.sort(key=lambda entry: entry.name != reference)
+    entries.sort(key=lambda entry: entry.name != first)
     result = compare_runs(entries)
     if out is not None:
         out = Path(out)
@@ -69,9 +70,45 @@ def compare(
     return result
 
 
-def comparison_tables(result: Comparison) -> list[Table]:
-    """The table of all runs, that of several signals, and those of seeds and of numbers of training events where runs
-    differ in them alone."""
+def compare_groups(
+    groups: Sequence[Path | str],
+    *,
+    out: Path | str | None = None,
+    reference: str | None = None,
+    table: str | None = None,
+) -> GroupComparison:
+    """Compare evaluated groups (of `train_group`) with the first of them, or with `reference`, as `compare` does runs.
+
+    Seeds are paired with seeds, folds with folds, each pair on its own test events. Writes `comparison.json` and with
+    `table` the table into `out`. Raises `MismatchError` for seeds against folds, or for other test events.
+    """
+    form = check_format(table) if table else None
+    paths = [Path(group) for group in groups]
+    for path in paths:
+        if not is_group(path):
+            raise InputError("is no group of runs", where=path, fix="compare groups with groups, and runs with runs")
+    names = _names(paths)
+    first = _reference(reference, paths, names)
+    loaded = {name: load_group(path) for path, name in zip(paths, names, strict=True)}
+    kind = loaded[first].kind
+    for name, group in loaded.items():
+        if group.kind != kind:
+            raise MismatchError(f"is a group of {group.kind}, the reference one of {kind}", where=name)
+    ordered = sorted(loaded, key=lambda name: name != first)
+    entries = {name: [read_entry(m, f"{name}/{m.name}") for m in loaded[name].members] for name in ordered}
+    result = compare_members(kind, entries)
+    if out is not None:
+        write_json(Path(out) / "comparison.json", result.as_json())
+        if form:
+            write_text(Path(out) / f"groups.{form}", table_text(groups_table(result), form))
+    return result
+
+
+def comparison_tables(result: Comparison | GroupComparison) -> list[Table]:
+    """That of groups; of runs the table of all, that of several signals, and those of seeds and of numbers of training
+    events where runs differ in them alone."""
+    if isinstance(result, GroupComparison):
+        return [groups_table(result)]
     made = (comparison_table(result), signals_table(result), seeds_table(result), sizes_table(result))
     return [each for each in made if each is not None]
 
@@ -95,6 +132,16 @@ def read_entry(path: Path, name: str) -> Entry:
     facts["note"] = about.get("note", "")
     facts["trained_on"] = min(events, config.training.limit or events) or None
     return Entry(name, task, splits, config.model_dump(mode="json"), **facts)
+
+
+def _reference(asked: str | None, paths: Sequence[Path], names: Sequence[str]) -> str:
+    """The name of the reference, which is asked for by name or by path; of the first, if none is."""
+    if asked is None:
+        return names[0]
+    name = {str(path): name for path, name in zip(paths, names, strict=True)}.get(asked, asked)
+    if name not in names:
+        raise UnknownNameError("run", name, names, where="reference")
+    return name
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

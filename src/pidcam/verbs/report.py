@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-from matplotlib.figure import Figure
 
 from pidcam import reports
 from pidcam.config import load_yaml, parse
 from pidcam.errors import InputError
 from pidcam.evaluation.saliency import stored_events
 from pidcam.evaluation.summary import metrics_tables
-from pidcam.evaluation.tables import Table, cell_text
 from pidcam.files import read_json, write_text
 from pidcam.predictions import Predictions
 from pidcam.progress import say
 from pidcam.reports.explore import EventSample, choose_events
-from pidcam.reports.page import DataView, RunView, TableView, render_page
+from pidcam.reports.page import DataView, RunView, render_page
 from pidcam.runs import RunDirectory
 from pidcam.schema import EventSchema
 from pidcam.store.store import Store
@@ -27,12 +23,9 @@ from pidcam.tasks.base import Task
 from pidcam.training.config import RunConfig
 from pidcam.training.group import is_group
 from pidcam.verbs.commands import prepare_command, report_command, run_commands
-from pidcam.verbs.compare import compare, comparison_tables
+from pidcam.verbs.together import Together, compare_all, table_view
 
 _VERSIONS = ("pidcam", "python", "packages", "machine", "git_commit", "created", "device", "precision", "state")
-
-_IN_SUMMARY = ("accuracy", "fit time [s]", "parameters")
-"""Columns of a comparison that the page has in the table of its summary already."""
 
 
 def report(
@@ -59,7 +52,7 @@ def report(
     about = directories[0].about
     events = _events(stores[0], views[0].predictions.get("test"))
     task = _task(directories[0])
-    together = _comparison(paths, reference) if len(paths) > 1 and task.signals else _Together([])
+    together = compare_all(paths, reference) if len(paths) > 1 and task.signals else Together([])
     overlay = dict(together.figures)
     tests = {view.name: view.predictions["test"] for view in views if "test" in view.predictions}
     if len(tests) > 1 and len({p.classes for p in tests.values()}) == 1:
@@ -95,7 +88,7 @@ def _view(directory: RunDirectory) -> RunView:
         config_yaml=config,
         note=about.get("note", ""),
         about={k: about[k] for k in _VERSIONS if k in about},
-        tables=[_table(table) for table in metrics_tables(metrics)[1:]],  # the first is that of the summary
+        tables=[table_view(table) for table in metrics_tables(metrics)[1:]],  # the first is that of the summary
         seconds=about.get("fit_seconds"),
         parameters=about.get("parameters"),
         predictions={split: table for split, table in tables.items() if table.classify},
@@ -167,50 +160,3 @@ def _warnings(metrics: Mapping[str, Any]) -> list[str]:
     """What the evaluation could not make; gaps in bins are seen in their figure."""
     found = metrics.get("warnings", {}).items()
     return [f"{place.replace('_', ' ')}: {line}" for place, lines in found if place[:3] != "by " for line in lines]
-
-
-@dataclass(frozen=True)
-class _Together:
-    """What the runs show together: sentences, tables and figures."""
-
-    sentences: list[str]
-    tables: list[TableView] = field(default_factory=list)
-    figures: dict[str, Figure] = field(default_factory=dict)
-
-
-def _comparison(paths: Sequence[Path], reference: str | None) -> _Together:
-    """A sentence for each run against the reference and for each group that differs in the seed alone."""
-    try:
-        result = compare(paths, reference=reference)
-    except InputError as error:
-        say(f"no comparison: {error}")
-        return _Together([f"Not compared: {error}"])
-    sentences = []
-    for row in result.rows:
-        if row.paired and (c := row.paired.auc):
-            sentences.append(
-                f"Test AUC of {row.name} minus {result.reference}: {c.difference:+.4f} ± {c.error:.4f} "
-                f"(paired DeLong on the same events, z = {c.z:+.1f}, p = {c.p_value:.2g})"
-            )
-    for group in result.seeds:
-        if auc := group.auc:
-            sentences.append(
-                f"{', '.join(group.runs)} differ in the seed alone: mean test AUC {auc.mean:.4f} ± "
-                f"{auc.error_of_mean:.4f}, spread over seeds {auc.spread:.4f}, statistical error {auc.statistical:.4f}"
-            )
-    figures = {"learning_curve": reports.learning_curve(result.as_json()["sizes"])} if result.sizes else {}
-    first, *more = comparison_tables(result)
-    return _Together(sentences, [_table(table) for table in (_without(first, _IN_SUMMARY), *more)], figures)
-
-
-def _without(table: Table, names: Sequence[str]) -> Table:
-    """The table without the columns of these names."""
-    kept = [i for i, name in enumerate(table.columns) if name not in names]
-    columns, *rows = (tuple(row[i] for i in kept) for row in (table.columns, *table.rows))
-    return replace(table, columns=columns, rows=tuple(rows))
-
-
-def _table(table: Table) -> TableView:
-    """The numbers as they are printed everywhere: rounded by their errors."""
-    numbers = [not any(isinstance(row[i], str) for row in table.rows) for i in range(len(table.columns))]
-    return TableView(table.title, table.columns, [list(map(cell_text, row)) for row in table.rows], numbers)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pidcam.analysis import AucComparison
+from pidcam.analysis import AucComparison, plain
 from pidcam.config import merge
 from pidcam.errors import InputError
+from pidcam.evaluation.groups import OverMembers
 from pidcam.files import find_files, read_json
 from pidcam.progress import say
 from pidcam.recipes.base import Recipe, load_recipe, recipes
 from pidcam.store.store import Store
 from pidcam.training.run import Run
-from pidcam.verbs.compare import compare
+from pidcam.verbs.compare import compare, compare_groups
 from pidcam.verbs.evaluate import evaluate
 from pidcam.verbs.prepare import QUICK_LIMIT, prepare
 from pidcam.verbs.repeat import evaluate_group, require_several, train_group
@@ -27,15 +28,15 @@ from pidcam.verbs.train import train
 @dataclass(frozen=True)
 class RecipeResult:
     """What a recipe made: `runs` and `metrics` by model, or by `model seed-0` ... where it was repeated; then `spread`
-    has what `evaluate_group` gives of each model. `comparisons` are paired, on the test events, each model (its first
-    seed) against the reference."""
+    has what `evaluate_group` gives of each model. `comparisons` are paired, on the test events, each model against the
+    reference: run with run, or all seeds or folds with all."""
 
     recipe: Recipe
     store: Store
     runs: dict[str, Run]
     metrics: dict[str, dict[str, Any]]
     spread: dict[str, dict[str, Any]]
-    comparisons: dict[str, AucComparison]
+    comparisons: dict[str, AucComparison | OverMembers]
     report: Path
 
     @property
@@ -53,7 +54,7 @@ class RecipeResult:
             "fit_seconds": {name: run.about.get("fit_seconds") for name, run in self.runs.items()},
             "spread": {model: of["splits"] for model, of in self.spread.items()},
             "reference": self.recipe.reference,
-            "comparisons": {name: asdict(c) for name, c in self.comparisons.items()},
+            "comparisons": plain(self.comparisons),
             "report": str(self.report),
         }
 
@@ -101,7 +102,7 @@ def run(
     done: dict[str, Run] = {}
     metrics: dict[str, dict[str, Any]] = {}
     spread: dict[str, dict[str, Any]] = {}
-    first: dict[str, Path] = {}
+    made: dict[str, Path] = {}
     for model in chosen:
         out = Path(runs) / name.replace(said.name, f"{said.name}-{model.name}", 1)
         how: dict[str, Any] = {"config": merge({"model": {"name": model.name}}, model.config), "set": set}
@@ -115,16 +116,16 @@ def run(
             spread[model.name] = (
                 read_json(told) if told.exists() else evaluate_group(group.path, train_events=said.train_events)
             )
-        first[model.name] = next(iter(members.values()))
+        made[model.name] = out
         for member, path in members.items():
             done[member] = Run.load(path)
             evaluated = (path / "metrics.json").exists()
             metrics[member] = done[member].metrics if evaluated else evaluate(path, train_events=said.train_events)
-    comparisons = _against_reference(first, said.reference) if folds is None else {}
+    comparisons = _against_reference(made, said.reference, several=bool(spread))
     page = report(
         [run.path for run in done.values()],
         out=Path(runs) / f"{name}.html",
-        reference=str(first[said.reference]) if said.reference in first else None,
+        reference=str(made[said.reference]) if said.reference in made else None,
     )
     return RecipeResult(said, store, done, metrics, spread, comparisons, page)
 
@@ -148,15 +149,20 @@ def _find(said: Recipe, patterns: Sequence[str]) -> list[Path]:
         raise InputError(error.what, where=f"recipe '{said.name}'", fix=fix) from error
 
 
-def _against_reference(paths: dict[str, Path], reference: str | None) -> dict[str, AucComparison]:
+def _against_reference(
+    paths: dict[str, Path], reference: str | None, *, several: bool
+) -> dict[str, AucComparison | OverMembers]:
     """{model: its test AUC against the reference's}; empty, with the reason told, where they cannot be compared."""
     if reference not in paths or len(paths) < 2:
         return {}
+    others = [name for name in paths if name != reference]
+    asked = [paths[name] for name in (reference, *others)]
     try:
-        result = compare([paths[reference], *(path for name, path in paths.items() if name != reference)])
+        if several:
+            areas: list[AucComparison | OverMembers | None] = [row.auc for row in compare_groups(asked).rows[1:]]
+        else:
+            areas = [row.paired.auc if row.paired else None for row in compare(asked).rows[1:]]
     except InputError as error:
         say(f"no comparison: {error}")
         return {}
-    others = [name for name in paths if name != reference]
-    rows = dict(zip((reference, *others), result.rows, strict=True))
-    return {name: row.paired.auc for name, row in rows.items() if row.paired and row.paired.auc}
+    return {name: area for name, area in zip(others, areas, strict=True) if area is not None}
