@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+import pidcam.features as features_of
 from pidcam.batch import SparseImage
 from pidcam.features import ImageHits, image_features
 
@@ -45,7 +46,7 @@ def test_an_empty_event_and_a_single_hit():
 
 
 @pytest.mark.parametrize("shape", [(30,), (9, 7), (5, 6, 4)])
-def test_hits_and_dense_images_have_the_same_features(shape):
+def test_hits_and_dense_images_have_the_same_features_however_many_together(shape, monkeypatch):
     rng = np.random.default_rng(1)
     image = rng.normal(size=(20, 2, *shape)) * (rng.random((20, 2, *shape)) < 0.2)
     image[3] = 0
@@ -54,3 +55,12 @@ def test_hits_and_dense_images_have_the_same_features(shape):
     (names, dense), (same, sparse) = image_features({"a": image}), image_features({"a": table})
     assert names == same
     np.testing.assert_array_equal(dense, sparse)
+
+    most = np.bincount(table.event).max() + 1  # about an event at a time, and the empty one with its neighbour
+    worked_on = []
+    one = features_of._one_image
+    monkeypatch.setattr(features_of, "CHUNK", most)
+    monkeypatch.setattr(features_of, "_one_image", lambda hits, *names: worked_on.append(hits) or one(hits, *names))
+    for given in (image, table):
+        np.testing.assert_array_equal(image_features({"a": given})[1], dense)
+    assert max(len(hits.event) for hits in worked_on) <= most

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
+import torch
 
 import pidcam
+from pidcam.batch import SparseImage
 from pidcam.errors import DataError, InputError, UnknownNameError
+from pidcam.training import run as training_run
 from pidcam.verbs.evaluate import score_split
 from pidcam.verbs.train import train
 
@@ -33,6 +38,26 @@ def test_reloads_with_the_same_scores_at_any_batch_size(fitted, egamma_store):
     again = pidcam.load_run(fitted.path)
     for batch_size in (1, 7, 512):
         assert scores(again, arrays, batch_size=batch_size) == pytest.approx(before, abs=1e-6)
+
+
+def test_scoring_holds_the_images_of_few_events(fitted, egamma_store, monkeypatch):
+    """Dense ones of 8 at a time, of which few batches are alive; trees take hits and make no image dense."""
+    alone = score_split(fitted, egamma_store, "train")
+    (image,) = egamma_store.schema.images
+    monkeypatch.setattr(training_run, "SCORED_BYTES", 8 * 4 * math.prod(image.dense_shape))
+    met, score = [], fitted.model.predict
+
+    def predict(batch):
+        met.append((len(batch), weakref.ref(batch.images[image.name])))
+        kind = SparseImage if fitted.config.model.name == "bdt" else torch.Tensor
+        assert isinstance(batch.images[image.name], kind)
+        assert sum(images() is not None for _, images in met) <= 2
+        return score(batch)
+
+    monkeypatch.setattr(fitted.model, "predict", predict)
+    several = score_split(fitted, egamma_store, "train")
+    assert [n for n, _ in met] == ([320] if fitted.config.model.name == "bdt" else [8] * 40)
+    np.testing.assert_allclose(several.columns["p_electron"], alone.columns["p_electron"], atol=1e-5)
 
 
 def test_images_in_memory_and_from_the_store_score_alike(fitted, egamma_store):

@@ -21,7 +21,8 @@ __all__ = [
     "track_features",
 ]
 
-CHUNK_CELLS = 1 << 24
+CHUNK = 1 << 20
+"""Hits, or cells of dense images, that are worked on together: features take some hundred bytes for each."""
 
 
 def image_features(
@@ -59,11 +60,11 @@ def _sizes(values: np.ndarray | ImageHits) -> tuple[int, int]:
 
 
 def _chunks(values: np.ndarray | ImageHits) -> Iterator[ImageHits]:
-    """The hits of a few events at a time, so that dense images are not doubled in memory."""
+    """The hits of a few events at a time: memory is bounded however many come together."""
     if isinstance(values, ImageHits):
-        yield values
+        yield from values.parts(CHUNK)
         return
-    step = max(1, CHUNK_CELLS // max(1, int(np.prod(values.shape[1:]))))
+    step = max(1, CHUNK // max(1, int(np.prod(values.shape[2:]))))
     for start in range(0, max(1, len(values)), step):
         yield ImageHits.of(values[start : start + step])
 

@@ -5,6 +5,7 @@ Every sum runs over the hits of one event in cell order, in float64: features do
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,6 +33,17 @@ class ImageHits:
         """The cells of (n, channels, *shape) with any non-zero channel."""
         index = np.nonzero((dense != 0).any(axis=1))
         return cls(len(dense), dense.shape[2:], index[0], np.stack(index[1:]), np.moveaxis(dense, 1, -1)[index])
+
+    def parts(self, size: int) -> Iterator[ImageHits]:
+        """Runs of events that have at most `size` hits, be it one event; one run at least."""
+        edges = np.searchsorted(self.event, np.arange(self.n + 1))
+        first, done = 0, False
+        while not done:
+            last = max(first + 1, int(np.searchsorted(edges, edges[first] + size, side="right")) - 1)
+            last = min(last, self.n)
+            mine, done = slice(edges[first], edges[last]), last == self.n
+            yield ImageHits(last - first, self.shape, self.event[mine] - first, self.place[:, mine], self.value[mine])
+            first = last
 
     def channel(self, number: int) -> tuple[Hits, np.ndarray]:
         """Hits of one channel, and the values (hits, channels) of all channels there; zero and NaN are no hits."""

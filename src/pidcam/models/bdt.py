@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import lightgbm
 import numpy as np
 from pydantic import Field
+from torch import Tensor
 
 from pidcam.analysis import ONE_SIGMA, quantile
 from pidcam.batch import Batch, SparseImage
@@ -58,7 +59,7 @@ class BoostedTrees:
 
     def features(self, batch: Batch) -> tuple[list[str], np.ndarray]:
         """Names and matrix (n, features) float32: what pidcam computes from the images, then the scalar features."""
-        images = {name: _hits(batch.hits(name)) for name in self.inputs.images}
+        images = {name: _values(batch.images[name]) for name in self.inputs.images}
         names, matrix = image_features(images, self.inputs.channels, self.inputs.axes)
         scalars = batch.stack_features(self.inputs.features).numpy(force=True)
         if not images:
@@ -212,7 +213,11 @@ class BoostedTrees:
         return sum(int(n) for text in texts for n in re.findall(r"^num_leaves=(\d+)$", text, re.MULTILINE))
 
 
-def _hits(image: SparseImage) -> ImageHits:
+def _values(image: Tensor | SparseImage) -> np.ndarray | ImageHits:
+    """As features take them: a dense image becomes hits there, a few events at a time."""
+    if isinstance(image, Tensor):
+        return image.numpy(force=True)
+    image = image.on_grid()
     event, place, value = (x.numpy(force=True) for x in (image.event, image.place.T, image.value))
     return ImageHits(len(image.offsets) - 1, image.shape, event, place, value)
 

@@ -18,6 +18,7 @@ WORTH = 1.15
 HOPELESS = 5.0
 PROBED = 512
 """Most events of a batch that is timed."""
+LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -78,11 +79,13 @@ def choose_precision(seconds: dict[str, float]) -> str:
 
 def keep_freed_memory() -> None:
     """Ask glibc to keep large blocks for reuse: returning them to the kernel after every layer costs page faults."""
-    if sys.platform != "linux":
-        return
-    libc = ctypes.CDLL(None)
-    if not hasattr(libc, "mallopt"):  # musl
-        return
-    m_trim_threshold, m_mmap_max, never = -1, -4, 2**31 - 1
-    libc.mallopt(m_trim_threshold, never)
-    libc.mallopt(m_mmap_max, 0)
+    if LIBC is not None and hasattr(LIBC, "mallopt"):  # musl has it not
+        m_trim_threshold, m_mmap_max, never = -1, -4, 2**31 - 1
+        LIBC.mallopt(m_trim_threshold, never)
+        LIBC.mallopt(m_mmap_max, 0)
+
+
+def return_freed_memory() -> None:
+    """What was kept goes back to the kernel: for who comes after a training in the same process."""
+    if LIBC is not None and hasattr(LIBC, "malloc_trim"):
+        LIBC.malloc_trim(0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ from pidcam.training.torch_model import TorchModel
 from pidcam.transforms.base import Chain
 
 BATCH_SIZE = 512
+"""Most events that are scored together ..."""
+SCORED_BYTES = 256 << 20
+"""... and the most bytes that their dense images take, be it one event."""
 
 
 class Run:
@@ -134,17 +138,23 @@ class Run:
 
     def how_loaded(self, store: HasManifest, *, training: bool, ranks: Ranks | None = None) -> dict[str, Any]:
         """Options of a loader that do not depend on where the events are."""
-        options = self.config.training
+        options, sparse = self.config.training, self.sparse_images(store)
         return {
             "selection": self.task.selection,
-            "batch_size": options.batch_size if training else BATCH_SIZE,
+            "batch_size": options.batch_size if training else self.together(sparse),
             "seed": options.seed,
-            "sparse": self.sparse_images(store),
+            "sparse": sparse,
             "change": lambda batch, generator: self.change(batch, generator, training=training),
             "device": self.device,
             "rank": ranks.rank if ranks else 0,
             "ranks": ranks.ranks if ranks else 1,
         }
+
+    def together(self, sparse: Collection[str] = (), *, most: int = BATCH_SIZE, size: int | None = None) -> int:
+        """How many events are in memory at once when they are scored, where the images `sparse` stay hits: at most
+        `most`, and fewer where their dense images would be more than `size` bytes (default: `SCORED_BYTES`)."""
+        dense = sum(4 * math.prod(image.dense_shape) for image in self.schema.images if image.name not in sparse)
+        return max(1, min(most, (size or SCORED_BYTES) // max(dense, 1)))
 
     def sparse_images(self, store: HasManifest) -> tuple[str, ...]:
         """Images that come from `store` as hits, of those it keeps so: all for a model on hits, or those of transforms.
@@ -166,7 +176,7 @@ class Run:
         self,
         images: EventBatch | dict[str, np.ndarray] | np.ndarray,
         *,
-        batch_size: int = BATCH_SIZE,
+        batch_size: int | None = None,
         calibrated: bool = False,
         **features: Any,
     ) -> Predictions:
@@ -180,8 +190,8 @@ class Run:
         if not isinstance(events, EventBatch):
             events = EventBatch.from_arrays(self.schema, events, **features)
         self._check(events)
-        every = np.arange(len(events))
-        parts = (events.take(every[i : i + batch_size]) for i in range(0, len(events), batch_size))
+        every, step = np.arange(len(events)), batch_size or self.together()
+        parts = (events.take(every[i : i + step]) for i in range(0, len(events), step))
         return self.predict_batches(map(self.batch, parts), calibrated=calibrated)
 
     def predict_batches(

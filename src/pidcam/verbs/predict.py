@@ -26,13 +26,15 @@ from pidcam.tasks.base import Task
 from pidcam.training.calibration import calibrate, read_temperature
 from pidcam.training.fast import quicken
 from pidcam.training.group import is_group, load_group
-from pidcam.training.run import BATCH_SIZE, Run
+from pidcam.training.run import BATCH_SIZE, SCORED_BYTES, Run
 from pidcam.training.torch_model import TorchModel
 
 SAMPLE = 8 * BATCH_SIZE
-"""Events on which fast predictions are compared with exact ones."""
+"""Most events on which fast predictions are compared with exact ones ..."""
 ROWS = 16 * BATCH_SIZE
-"""Events that are read and written at once."""
+"""... and most that are read and written at once ..."""
+ROWS_BYTES = 2 * SCORED_BYTES
+"""... which both take no more bytes of dense images than this."""
 
 
 @dataclass(frozen=True)
@@ -113,17 +115,17 @@ def _sample(run: Run, path: Path, from_store: bool) -> list[Batch]:
     if from_store:
         store = Store(path)
         split = next(name for name in reversed(store.splits) if store.manifest.events(name))
-        loader = run.loader(store, split, limit=SAMPLE)
+        loader = run.loader(store, split, limit=run.together(run.sparse_images(store), most=SAMPLE, size=ROWS_BYTES))
         loader.change = None
         return list(loader)
     with open_reader(path, run.raw_layout, run.schema, truth=False) as reader:
-        events = reader.read(0, min(len(reader), SAMPLE))
+        events = reader.read(0, min(len(reader), run.together(most=SAMPLE, size=ROWS_BYTES)))
     good = check_events(events, run.schema, where=path, drop_bad=True, truth=False)
     if not good.any():
         raise InputError("no good event to predict", where=path)
     table = np.append(run.task.selection.table(run.schema), -1)
-    whole = run.batch(_labelled(events.take(good), table, 0))
-    return [whole.rows(i, min(i + BATCH_SIZE, len(whole))) for i in range(0, len(whole), BATCH_SIZE)]
+    whole, step = run.batch(_labelled(events.take(good), table, 0)), run.together()
+    return [whole.rows(i, min(i + step, len(whole))) for i in range(0, len(whole), step)]
 
 
 def _labelled(batch: EventBatch, table: np.ndarray, file: int) -> EventBatch:
@@ -165,7 +167,7 @@ def _from_store(run: Run, path: Path) -> _Source:
     def parts() -> Iterator[_Part]:
         sparse = run.sparse_images(store)
         for split in splits:
-            for batch in Loader(store, split, batch_size=BATCH_SIZE, sparse=sparse, device=run.device):
+            for batch in Loader(store, split, batch_size=run.together(sparse), sparse=sparse, device=run.device):
                 yield _Part(partial(iter, [_relabelled(batch, table)]))
 
     total = sum(store.manifest.events(split) for split in splits)
@@ -183,12 +185,13 @@ def _from_files(run: Run, paths: list[Path], drop_bad: bool) -> _Source:
     schema, layout = run.schema, run.raw_layout
     readers = [open_reader(p, layout, schema, truth=False) for p in paths]
     table = np.append(run.task.selection.table(schema), -1)
+    rows = run.together(most=ROWS, size=ROWS_BYTES)
 
     def parts() -> Iterator[_Part]:
         for number, (path, reader) in enumerate(zip(paths, readers, strict=True)):
             with reader:
                 step = max(reader.step, 1)
-                step = step * max(1, ROWS // step)
+                step = step * max(1, rows // step)
                 for start in range(0, len(reader), step):
                     batch = reader.read(start, min(start + step, len(reader)))
                     good = check_events(batch, schema, where=path, drop_bad=drop_bad, truth=False)
@@ -199,6 +202,6 @@ def _from_files(run: Run, paths: list[Path], drop_bad: bool) -> _Source:
 
 
 def _batches(run: Run, events: EventBatch) -> Iterator[Batch]:
-    every = np.arange(len(events))
-    parts = (events.take(every[i : i + BATCH_SIZE]) for i in range(0, max(len(events), 1), BATCH_SIZE))
+    every, step = np.arange(len(events)), run.together()
+    parts = (events.take(every[i : i + step]) for i in range(0, max(len(events), 1), step))
     return map(run.batch, parts)

@@ -12,6 +12,7 @@ from pidcam.progress import set_quiet
 from pidcam.runs import RunDirectory
 from pidcam.store.store import Store
 from pidcam.training.clock import Clock, parse_duration
+from pidcam.training.precision import return_freed_memory
 from pidcam.training.ranks import joined
 from pidcam.training.run import Run
 from pidcam.verbs.fitting import CONFIG, train_on
@@ -66,12 +67,15 @@ def train(
 def _together(
     store: Path, out: Path, given: dict[str, Any], clock: Clock, workers: int | None = None, **facts: Any
 ) -> Run:
-    with joined() as ranks:
-        if not ranks.first:
-            set_quiet(True)
-        if given.get("from_raw") is None:
-            return train_on(Store(store, fold=_fold(given)), out, given, ranks, clock, **facts)
-        return train_raw(store, out, given, ranks, clock, workers, **facts)
+    try:
+        with joined() as ranks:
+            if not ranks.first:
+                set_quiet(True)
+            if given.get("from_raw") is None:
+                return train_on(Store(store, fold=_fold(given)), out, given, ranks, clock, **facts)
+            return train_raw(store, out, given, ranks, clock, workers, **facts)
+    finally:
+        return_freed_memory()
 
 
 def configuration(
