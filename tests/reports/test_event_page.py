@@ -6,14 +6,16 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from pidcam.events import EventBatch, Points
 from pidcam.reports.event_page import event_page
+from pidcam.reports.views import finer
 from pidcam.reports.volume import MOST_HITS
-from pidcam.schema import Channel, EventSchema, Image, ParticleClass
+from pidcam.schema import Channel, Column, EventSchema, Image, ParticleClass
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
@@ -75,7 +77,9 @@ def test_the_hits_are_where_they_were():
     assert (np.diff(step.astype(int)) <= 0).all()
     assert page.count("<canvas") == 2
     assert page.count("<script>") == 1
-    assert 'alt="one &lt;b&gt;"' in page
+    assert 'alt="one &lt;b&gt;, energy, y-x view [MeV]"' in page
+    assert page.count("<img") == 2 * 3, "every view by itself, so that a phone shows them below each other"
+    assert "track: energy [MeV] 1<span" in page
     assert "http" not in page
 
 
@@ -100,6 +104,30 @@ def test_of_very_many_hits_the_largest_are_shown():
     place, _, _ = attributes(page)
     assert len(place) == MOST_HITS
     assert f"{MOST_HITS:,} hits. Drag or arrow keys turn" in page
+
+
+def test_points_are_drawn_as_finely_as_they_were_measured():
+    batch, schema = track(hits=10, events=1)
+    image = finer(schema.images[0], batch.images["track"])
+    assert (image.shape, image.pitch) == ((10, 10, 20), (2.0, 2.0, 1.0)), "2 mm apart: no finer than that"
+    lattice = np.arange(-9.5, 10, 0.5)[:, None] * np.ones(3)
+    value = np.ones((500, 1), np.float32)
+    image = finer(schema.images[0], Points(np.array([0, len(lattice)]), lattice, value[: len(lattice)]))
+    assert (image.shape, image.pitch) == ((40, 40, 40), (0.5, 0.5, 0.5))
+    anywhere = np.random.default_rng(0).uniform(-9, 9, (500, 3))
+    image = finer(schema.images[0], Points(np.array([0, 500]), anywhere, value))
+    assert image.pitch == pytest.approx((0.18, 0.18, 0.18), rel=0.02), "a hundred cells across the hits"
+    none = Points(np.zeros(2, np.int64), np.empty((0, 3)), np.empty((0, 1), np.float32))
+    assert finer(schema.images[0], none) is schema.images[0]
+
+
+def test_what_is_known_to_be_true_is_said(make_batch, make_schema):
+    schema = make_schema().model_copy(update={"targets": (Column(name="true_mass", unit="50 GeV"), Column(name="x"))})
+    batch = make_batch(make_schema(), 1)
+    batch = replace(batch, targets={"true_mass": np.array([2.0]), "x": np.array([np.nan])})
+    page = event_page(batch, schema, ["one"])
+    assert "<h2>one</h2>\n<p>Truth: true mass 100 GeV.</p>" in page
+    assert page.count('<figure class="large">') == 2, "two planes have half of the page each"
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no chromium here: on Debian, apt-get install chromium")

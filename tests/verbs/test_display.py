@@ -55,9 +55,10 @@ def test_a_page_opens_offline(evaluated, tmp_path):
     out = tmp_path / "events.html"
     found = pidcam.display(evaluated["mlp"], number=2, out=out)
     text = out.read_text(encoding="utf-8")
-    assert text.count('<img src="data:image/png;base64,') == 2
+    assert text.count('<img src="data:image/png;base64,') == 2 * 2, "of each event energy and time"
     assert "http" not in text
-    assert f'alt="{found.events[0].title}"' in text
+    assert f"<h2>{found.events[0].title}</h2>" in text
+    assert f'alt="{found.events[0].title}, energy [GeV]"' in text
 
 
 def test_the_terminal_shows_every_channel(evaluated, capsys):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,14 +13,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from pidcam.errors import DataError
-from pidcam.events import Dense, EventBatch
+from pidcam.events import Dense, EventBatch, Points
 from pidcam.reports.images import colour_scale, few_ticks, heat_map, view_label
-from pidcam.reports.style import colour, new_figure, styled
-from pidcam.reports.views import View, hits, picture, views
+from pidcam.reports.style import colour, new_figure, style, styled
+from pidcam.reports.views import View, finer, hits, picture, views
 from pidcam.schema import EventSchema
 
 MOST_COLUMNS = 6
 """Panels of an event beside each other; the others come below."""
+SMALL, LARGE = 3.6, 5.6
+"""Inches of a panel that stands alone: three of them are beside each other on a page, or two."""
 
 Panel = tuple[View, list[np.ndarray], Normalize, str]
 """What is drawn in one column: the view, its picture of every event, the common scale, the label of the colour bar."""
@@ -31,9 +33,9 @@ def display(batch: EventBatch, schema: EventSchema, titles: Sequence[str]) -> Fi
     """A row per event under its title: every channel of every image, volumes from three sides.
 
     Values are in physical units; the events share one scale per channel, logarithmic or, of signed channels, two-sided.
-    Of long axes that are mostly empty only the part with hits is drawn.
+    Of long axes that are mostly empty only the part with hits is drawn, and points as finely as they were measured.
     """
-    return _sheet(_columns(batch, schema), titles)
+    return _sheet(_columns(batch, schema, fine=True), titles)
 
 
 @styled
@@ -42,6 +44,24 @@ def on_truth(batch: EventBatch, schema: EventSchema, titles: Sequence[str], trut
 
     First channels, volumes from three sides; a frame is a cell with a hit. `DataError` where no image is like it.
     """
+    columns, frames = _columns_on_truth(batch, schema, truth)
+    return _framed(_sheet(columns, titles), columns, frames)
+
+
+def panels(batch: EventBatch, schema: EventSchema, truth: str | None = None) -> Iterator[tuple[str, Figure]]:
+    """(label, figure) of every view of one event, as `display` or, with `truth`, `on_truth` has it in a column."""
+    with style():
+        columns, frames = (
+            _columns_on_truth(batch, schema, truth) if truth else (_columns(batch, schema, fine=True), None)
+        )
+        width = LARGE if len(columns) < 3 else SMALL
+        for i, column in enumerate(columns):
+            figure = _sheet([column], [""], width=width)
+            yield column[3], _framed(figure, [column], [frames[i]]) if frames else figure
+
+
+def _columns_on_truth(batch: EventBatch, schema: EventSchema, truth: str) -> tuple[list[Panel], list[list[np.ndarray]]]:
+    """Columns of the image `truth`, and of each the pictures of the hits to frame, one per event."""
     image = schema.image(truth)
     others = [i for i in schema.images if i.name != truth and i.shape == image.shape and i.name in batch.images]
     if not others:
@@ -57,7 +77,10 @@ def on_truth(batch: EventBatch, schema: EventSchema, titles: Sequence[str], trut
             seen = replace(view, image=other, signed=False)
             columns.append((view, pictures, norm, f"{truth}: {label}; frames: {other.name}"))
             frames.append([picture(seen, cell[event == i], value[event == i]) for i in range(len(batch))])
-    figure = _sheet(columns, titles)
+    return columns, frames
+
+
+def _framed(figure: Figure, columns: Sequence[Panel], frames: Sequence[Sequence[np.ndarray]]) -> Figure:
     panels = [axes for axes in figure.axes if axes.get_label() != "<colorbar>"]
     for number, panel in enumerate(panels):
         row, column = divmod(number, len(columns))
@@ -101,7 +124,7 @@ def saliency(
     return _sheet(columns, titles, tops)
 
 
-def _columns(batch: EventBatch, schema: EventSchema, *, zoom: bool = True) -> list[Panel]:
+def _columns(batch: EventBatch, schema: EventSchema, *, zoom: bool = True, fine: bool = False) -> list[Panel]:
     if not len(batch):
         raise DataError("no events to draw", where=schema.name)
     columns: list[Panel] = []
@@ -109,6 +132,8 @@ def _columns(batch: EventBatch, schema: EventSchema, *, zoom: bool = True) -> li
     for image in schema.images:
         if image.name not in batch.images:
             continue
+        if fine and isinstance(points := batch.images[image.name], Points):
+            image = finer(image, points)
         event, cell, value = hits(batch.images[image.name], image)
         for view in views(image, batch.images[image.name], zoom=zoom):
             pictures = [picture(view, cell[event == i], value[event == i]) for i in range(len(batch))]
@@ -118,11 +143,13 @@ def _columns(batch: EventBatch, schema: EventSchema, *, zoom: bool = True) -> li
     return columns
 
 
-def _sheet(columns: list[Panel], titles: Sequence[str], tops: Sequence[float] | None = None) -> Figure:
-    """`tops` are the ends of the scale of attributions, per event."""
+def _sheet(
+    columns: list[Panel], titles: Sequence[str], tops: Sequence[float] | None = None, width: float | None = None
+) -> Figure:
+    """`tops` are the ends of the scale of attributions, per event; `width` that of a panel, in inches."""
     across = min(len(columns), MOST_COLUMNS)
     rows = -(-len(columns) // across)
-    wide = max(2.6 if len(columns) > 2 else 3.4, 5.2 / len(columns))
+    wide = width or max(2.6 if len(columns) > 2 else 3.4, 5.2 / len(columns))
     figure = new_figure(wide * across, 3.1 * rows * len(titles))
     blocks = np.ravel(figure.subfigures(len(titles), 1, squeeze=False))
     for i, (block, title) in enumerate(zip(blocks, titles, strict=True)):
@@ -133,7 +160,8 @@ def _sheet(columns: list[Panel], titles: Sequence[str], tops: Sequence[float] | 
         for panel, (view, pictures, norm, label) in zip(panels, columns, strict=False):
             own = Normalize(-tops[i], tops[i]) if tops and label.endswith("log odds") else norm
             mappable = heat_map(panel, view, pictures[i], own, outer=(True, True))
-            look: dict[str, Any] = {"extend": "min" if isinstance(own, LogNorm) else "neither"}
+            beyond = "both" if (np.abs(pictures[i]) > (own.vmax or np.inf)).any() else "neither"
+            look: dict[str, Any] = {"extend": "min" if isinstance(own, LogNorm) else beyond}
             bar = block.colorbar(mappable, ax=panel, location="bottom", pad=0.02, aspect=25, **look)
             bar.set_label(label, fontsize=8)
             bar.ax.tick_params(labelsize=7)

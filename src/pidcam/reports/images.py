@@ -164,7 +164,7 @@ def _two_sided_log(pictures: Sequence[np.ndarray]) -> Normalize:
 
 
 def few_ticks(bar: Colorbar, norm: Normalize) -> None:
-    """Of a logarithmic scale powers of ten; where it spans less than some, three values."""
+    """Of a logarithmic scale powers of ten; where it spans less than some, three values, or one if all are equal."""
     if isinstance(norm, SymLogNorm):
         exponents = np.arange(np.ceil(np.log10(norm.linthresh) + 0.3), np.log10(norm.vmax or 1.0))
         ends = 10.0 ** exponents[:: max(1, -(-len(exponents) // 3))]
@@ -174,7 +174,7 @@ def few_ticks(bar: Colorbar, norm: Normalize) -> None:
         return
     low, high = float(norm.vmin or 1.0), float(norm.vmax or 1.0)
     if high / low < 30:
-        ticks = np.geomspace(low, high, 3)
+        ticks = np.geomspace(low, high, 3 if high / low > 1.01 else 1)
         bar.set_ticks(ticks.tolist(), labels=[f"{tick:.2g}" for tick in ticks])
     bar.minorformatter = NullFormatter()
 

@@ -16,8 +16,12 @@ MOST_CELLS = 400
 """A picture has at most so many cells along an axis; finer read-outs are merged for display."""
 LONG_AXIS = 128
 """Of an axis with more cells that is mostly empty, the part with hits is shown."""
+FINE_CELLS = 100
+"""Points are drawn on cells of which so many lie across all of them, or as coarse as they were measured."""
 
 _GREEK = {"eta", "phi", "theta"}
+_COUNTED = {"wire", "tick"}
+"""What a cell along such an axis is called already."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +91,8 @@ class View:
     def axis_label(self, i: int | None) -> str:
         if i is None:
             return ""
-        unit = self.image.unit if self.image.pitch else "cell"
         name = self.axis(i)
+        unit = self.image.unit if self.image.pitch else "" if name in _COUNTED else "cell"
         return with_unit(rf"$\{name}$" if name in _GREEK else name, unit)
 
 
@@ -109,6 +113,19 @@ def views(image: Image, images: Images, *, most: int = 3, zoom: bool = True) -> 
         for k, channel in enumerate(image.channels)
         for rows, columns in pairs[:most]
     ]  # fmt: skip
+
+
+def finer(image: Image, points: Points) -> Image:
+    """The image on a grid as fine as its points were measured, but for no more than `FINE_CELLS` across all of them."""
+    size = np.array(image.shape) * np.array(image.pitch)
+    if not len(points.place):
+        return image
+    # of a lattice the step is the smallest gap; what was measured without one has far smaller gaps
+    gaps = [np.diff(np.unique(axis.round(3))) for axis in points.place.T]
+    step = np.array([each.min() if len(each) else np.inf for each in gaps])
+    pitch = np.clip(step, float(np.ptp(points.place, axis=0).max()) / FINE_CELLS, image.pitch)
+    cells = np.maximum(np.floor(size / pitch), 1).astype(int)
+    return image.model_copy(update={"shape": tuple(cells.tolist()), "pitch": tuple((size / cells).tolist())})
 
 
 def _parts_with_hits(image: Image, images: Images) -> list[tuple[int, int]]:

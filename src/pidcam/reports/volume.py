@@ -10,7 +10,7 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, to_hex
 
 from pidcam.events import EventBatch, Images, Points
 from pidcam.reports.images import colour_scale
@@ -42,12 +42,22 @@ def volume_canvas(batch: EventBatch, image: Image, title: str) -> str:
         "box": json.dumps(describe_box(image)),
     }
     attributes = " ".join(f'data-{name}="{html.escape(text)}"' for name, text in data.items())
-    name = f"{image.name}: {with_unit(view.name, view.unit)}, {scale.vmin:.3g} to {scale.vmax:.3g}"
+    what, ends = f"{image.name}: {with_unit(view.name, view.unit)}", (f"{scale.vmin:.2g}", f"{scale.vmax:.2g}")
+    name = f"{what}, {' to '.join(ends)}"
     label = html.escape(f"{title}. {name}. {shown} hits in space; arrow keys turn, plus and minus zoom.")
-    caption = html.escape(f"{name}; {shown:,} hits. Drag or arrow keys turn, + and - zoom, Home puts back.")
+    caption = html.escape(f"{shown:,} hits. Drag or arrow keys turn, + and - zoom, Home puts back.")
+    bar = _bar(SIGNED_MAP if view.signed else ENERGY_MAP)
+    how = "" if type(scale) is Normalize else " (logarithmic)"
     size_and_role = 'class="volume" width="900" height="720" tabindex="0" role="img"'
     canvas = f'<canvas {size_and_role} aria-label="{label}" hidden {attributes}>'
-    return f"<figure>{canvas}</canvas><figcaption>{caption}</figcaption></figure>"
+    legend = f"{html.escape(what)} {ends[0]}{bar}{ends[1]}{how}; {caption}"
+    return f'<figure class="large">{canvas}</canvas><figcaption>{legend}</figcaption></figure>'
+
+
+def _bar(name: str) -> str:
+    """The colours of a Matplotlib map from left to right."""
+    colours = ", ".join(to_hex(mpl.colormaps[name](step)) for step in np.linspace(0, 1, 9))
+    return f'<span class="bar" style="background: linear-gradient(to right, {colours})"></span>'
 
 
 def event_hits(images: Images, image: Image, view: View, number: int) -> tuple[np.ndarray, np.ndarray]:

@@ -40,10 +40,28 @@ const turnable = (canvas, { hits, colours, half, axes, length, unit }) => {
       }
     }
     pen.fillStyle = "#1a1a1a";
-    pen.font = `${Math.round(Math.max(height / 32, 12))}px sans-serif`;
+    pen.font = `${Math.round(Math.max(height / 27, 12))}px sans-serif`;
     pen.textAlign = "center";
     axes.forEach((name, i) => {
-      const [x, y] = project(...[0, 1, 2].map((j) => (j === i ? 0 : -half[j] * 1.08)));
+      if (start.zoom > 1) { // the edges of the box may be out of sight: three arms say which way is which
+        const arm = [0, 1, 2].map((j) => Number(j === i));
+        const along = project(...arm), from = project(0, 0, 0), [x, y] = [0.9 * width, 0.87 * height];
+        const [dx, dy] = [0, 1].map((j) => (0.07 * height * (along[j] - from[j])) / scale);
+        pen.beginPath();
+        pen.moveTo(x, y);
+        pen.lineTo(x + dx, y + dy);
+        pen.stroke();
+        pen.fillText(name.replace(/ \[.*/, ""), x + 1.4 * dx, y + 1.4 * dy + 0.01 * height);
+        return;
+      }
+      // at the edge that has no hits in front of it: the lowest, of the upright axis the leftmost
+      const [j, k] = [0, 1, 2].filter((other) => other !== i);
+      const edges = [[-1, -1], [-1, 1], [1, -1], [1, 1]].map((sides) => {
+        const middle = [0, 0, 0];
+        [middle[j], middle[k]] = [sides[0] * half[j] * 1.1, sides[1] * half[k] * 1.1];
+        return project(...middle);
+      });
+      const [x, y] = edges.reduce((a, b) => ((i === 2 ? b[0] < a[0] : b[1] > a[1]) ? b : a));
       pen.fillText(name, x, y);
     });
     if (unit) {
