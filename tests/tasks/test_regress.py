@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import replace
 
 import h5py
@@ -11,14 +12,18 @@ import pytest
 import torch
 
 import pidcam
+from pidcam.analysis import ONE_SIGMA
 from pidcam.batch import Batch
 from pidcam.detectors.base import Detector
-from pidcam.errors import ConfigError, InputError, UnknownNameError
+from pidcam.errors import ConfigError, InputError, Stopped, UnknownNameError
 from pidcam.evaluation.resolution import bin_edges
 from pidcam.formats.layout import ImageSource, LabelSource, Layout
 from pidcam.predictions import Predictions
 from pidcam.schema import Channel, Column, EventSchema, Image, ParticleClass
 from pidcam.tasks.base import tasks
+from pidcam.tasks.regress import sigma_scales, with_scaled_sigma
+from pidcam.training.step import Stepper
+from pidcam.verbs.evaluate import score_split
 
 A, B = 0.2, 0.02
 """Stochastic and constant term of the calorimeter below."""
@@ -175,6 +180,54 @@ def test_trees_measure_energies_and_their_errors(store, tmp_path):
     again = pidcam.load_run(run.path).predict(test)
     np.testing.assert_array_equal(again.columns["energy_sigma"], scored.columns["energy_sigma"])
     assert len(run.model.importance()) > 5
+
+
+def test_sigma_is_scaled_to_hold_what_it_says_by_target_and_of_known_truth():
+    rng = np.random.default_rng(2)
+    width, n = np.array([0.2, 1e-3]), 20_000
+    truth = rng.normal(0, width, (n, 2))
+    truth[::2, 1] = np.nan
+    outputs = {"value": np.zeros((n, 2), np.float32), "log_sigma": np.tile(np.log([0.4, 1e-6]), (n, 1))}
+    scales = sigma_scales(outputs, truth, np.ones(n))
+    assert scales[0] == pytest.approx(0.5, rel=0.03)
+    sigma = np.exp(with_scaled_sigma(outputs, scales)["log_sigma"])
+    np.testing.assert_allclose(sigma[0], width, rtol=0.03)  # also of what was below the narrowest
+    assert sigma_scales(outputs, np.zeros((n, 2)), np.ones(n))[0] > 0
+
+
+def test_a_network_s_errors_hold_what_they_say_and_are_kept(store, tmp_path, monkeypatch):
+    """Dropout is noise in training that is gone in evaluation: the error that is learnt is twice too large."""
+    how = {**HOW, "config": {"model": {"name": "mlp", "widths": [64, 64], "dropout": 0.4}}}
+    how["set"] = [*HOW["set"], "training.epochs=8"]
+    run = pidcam.train(store.path, tmp_path / "run", **how)
+    scales, test = run.model.scales, score_split(run, store, "test")
+    metrics = run.task.metrics(test)
+    valid = run.task.pulls(score_split(run, store, "valid"), "energy")
+    assert (np.abs(valid) <= 1 + 1e-6).mean() == pytest.approx(ONE_SIGMA, abs=1 / len(valid))
+    assert abs(metrics["coverage"] - ONE_SIGMA) < 4 * np.hypot(metrics["coverage_error"], (0.22 / len(valid)) ** 0.5)
+    assert metrics["pull_width"] == pytest.approx(1, abs=0.15)
+
+    run.model.scales = []
+    raw = score_split(run, store, "test")
+    learnt = run.task.metrics(raw)
+    assert learnt["coverage"] > 0.9
+    assert learnt["pull_width"] < 0.6
+    assert learnt["nll"] > metrics["nll"]
+    np.testing.assert_allclose(test.columns["energy_sigma"], raw.columns["energy_sigma"] * scales, rtol=1e-5)
+    np.testing.assert_array_equal(test.columns["energy_predicted"], raw.columns["energy_predicted"])
+    again = score_split(pidcam.load_run(run.path), store, "test")
+    np.testing.assert_array_equal(again.columns["energy_sigma"], test.columns["energy_sigma"])
+
+    def stopped(self, batch, step=Stepper.__call__):
+        if self.state.step == 50:
+            signal.raise_signal(signal.SIGTERM)
+        return step(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stepper, "__call__", stopped)
+        with pytest.raises(Stopped):
+            pidcam.train(store.path, tmp_path / "stopped", **how)
+    assert pidcam.train(store.path, tmp_path / "stopped", **how).model.scales == scales
 
 
 def test_a_network_goes_all_the_road(store, tmp_path):

@@ -14,14 +14,13 @@ import numpy as np
 from pydantic import Field
 from torch import Tensor
 
-from pidcam.analysis import ONE_SIGMA, quantile
 from pidcam.batch import Batch, SparseImage
 from pidcam.errors import DataError, InputError, MismatchError
 from pidcam.features import ImageHits, image_features
 from pidcam.files import read_json, reading, write_json, write_text
 from pidcam.models.base import Inputs, register_model
 from pidcam.models.ensembles import Ensemble, ensembles
-from pidcam.tasks.regress import Regress
+from pidcam.tasks.regress import Regress, sigma_scales, with_scaled_sigma
 
 if TYPE_CHECKING:
     from pidcam.runs import RunDirectory
@@ -55,7 +54,8 @@ class BoostedTrees:
         self.trees, self.patience = trees, patience
         self.boosters: list[lightgbm.Booster] = []
         self.scales = [1.0] * outputs.get("log_sigma", 0)
-        """By target, what sigma is multiplied with so that it holds 68.3 % of the validation events."""
+        """By target, what sigma is multiplied with: trees know their training events too well, and what is left of
+        those is too small a sigma for others."""
 
     def features(self, batch: Batch) -> tuple[list[str], np.ndarray]:
         """Names and matrix (n, features) float32: what pidcam computes from the images, then the scalar features."""
@@ -91,18 +91,9 @@ class BoostedTrees:
             best = booster.model_to_string(num_iteration=booster.best_iteration)
             boosters.append(lightgbm.Booster(model_str=best))
         self.boosters = boosters
-        self._calibrate(tables[1])
-
-    def _calibrate(self, valid: _Table) -> None:
-        """Trees know their training events too well: what is left of those is too small a sigma for others."""
-        if valid.values is None or not self.scales:
-            return
-        self.scales = [1.0] * len(self.scales)
-        found = self._outputs(valid.matrix)
-        pulls = np.abs(found["value"] - valid.values) / np.exp(found["log_sigma"])
-        for target, pull in enumerate(pulls.T):
-            known = np.isfinite(pull)
-            self.scales[target] = float(quantile(pull[known], ONE_SIGMA, valid.weight[known]))
+        judge = tables[1]
+        if judge.values is not None and self.scales:
+            self.scales = sigma_scales(self._outputs(judge.matrix), judge.values, judge.weight)
 
     def _table(self, batches: Iterable[Batch], task: Task, split: str) -> _Table:
         names: list[str] = []
@@ -152,17 +143,19 @@ class BoostedTrees:
         names, matrix = self.features(batch)
         if [_plain(name) for name in names] != self.boosters[0].feature_name():
             raise MismatchError("the trees were grown on other features than these events have", where="model 'bdt'")
-        return {name: values.astype(np.float32) for name, values in self._outputs(matrix).items()}
+        outputs = self._outputs(matrix)
+        outputs = with_scaled_sigma(outputs, self.scales) if self.scales else outputs
+        return {name: values.astype(np.float32) for name, values in outputs.items()}
 
     def _outputs(self, matrix: np.ndarray) -> dict[str, np.ndarray]:
-        """{output: (n, width) float64}."""
+        """{output: (n, width) float64}, errors as they are left of the training events."""
         threads = self.parameters["num_threads"]
         raw = [np.asarray(b.predict(matrix, raw_score=True, num_threads=threads)) for b in self.boosters]
         (first, *more) = self.outputs
         if not more:
             return {first: np.concatenate([r.reshape(len(matrix), -1) for r in raw], axis=1)}
         value, low, high = (np.stack(raw[k::3], axis=1) for k in range(3))
-        sigma = np.maximum((high - low) / 2 * self.scales, np.finfo(np.float32).tiny)
+        sigma = np.maximum((high - low) / 2, np.finfo(np.float32).tiny)
         return {"value": value, "log_sigma": np.log(sigma)}
 
     def importance(self) -> dict[str, float]:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from pydantic import BeforeValidator, Field
 from torch import Tensor
 
-from pidcam.analysis import bias_and_width, fraction
+from pidcam.analysis import ONE_SIGMA, bias_and_width, fraction, quantile
 from pidcam.batch import Batch
 from pidcam.errors import ConfigError, InputError, UnknownNameError
 from pidcam.predictions import Predictions
@@ -123,8 +123,7 @@ class Regress(Task):
         for k, (name, centre, spread) in enumerate(zip(self.targets, *self._scales(), strict=True)):
             made[f"{name}_predicted"] = centre + spread * outputs["value"][:, k].astype(np.float64)
             if self.has_sigma:
-                log_sigma = outputs["log_sigma"][:, k].astype(np.float64).clip(NARROWEST, WIDEST)
-                made[f"{name}_sigma"] = spread * np.exp(log_sigma)
+                made[f"{name}_sigma"] = spread * np.exp(_bounded(outputs["log_sigma"][:, k]))
         return made
 
     def known(self, predictions: Predictions) -> np.ndarray:
@@ -226,3 +225,26 @@ def losses(options: RegressOptions, kind: Loss, outputs: Mapping[str, Tensor], t
     log_sigma = outputs["log_sigma"].clamp(NARROWEST, WIDEST)
     nll = log_sigma + residual**2 / (2 * torch.exp(2 * log_sigma))
     return nll if kind == "nll" else nll * torch.exp(2 * options.beta * log_sigma).detach()
+
+
+def sigma_scales(outputs: Mapping[str, np.ndarray], truth: np.ndarray, weight: np.ndarray) -> list[float]:
+    """By target, what sigma is multiplied with so that +- sigma holds 68.3 % of these events, of those whose truth is
+    known: `outputs` and standardised `truth` (n, targets), `weight` (n,).
+
+    To be found on events that were not trained on, and not of those that the result is quoted for. Raises `InputError`
+    for negative weights, and if no truth of a target is known.
+    """
+    pulls = np.abs(outputs["value"] - truth) / np.exp(_bounded(outputs["log_sigma"]))
+    known = np.isfinite(truth)
+    found = [quantile(pull[k], ONE_SIGMA, weight[k]) for pull, k in zip(pulls.T, known.T, strict=True)]
+    return [max(scale, float(np.finfo(np.float32).tiny)) for scale in found]
+
+
+def with_scaled_sigma(outputs: dict[str, np.ndarray], scales: Sequence[float]) -> dict[str, np.ndarray]:
+    """Raw outputs with every target's sigma multiplied with its scale."""
+    kind = outputs["log_sigma"].dtype
+    return {**outputs, "log_sigma": (_bounded(outputs["log_sigma"]) + np.log(scales)).astype(kind)}
+
+
+def _bounded(log_sigma: np.ndarray) -> np.ndarray:
+    return log_sigma.astype(np.float64).clip(NARROWEST, WIDEST)
