@@ -9,7 +9,7 @@ import pytest
 from scipy.integrate import dblquad
 
 from pidcam.simulation import crystals
-from pidcam.simulation.crystals import OUTER, Crystals
+from pidcam.simulation.crystals import INNER, OUTER, Crystals
 from pidcam.simulation.materials import LEAD_TUNGSTATE
 
 MIDDLE = 16
@@ -75,6 +75,29 @@ def test_a_needle_tells_the_two_sides_of_an_edge_apart() -> None:
     assert without - with_needle == pytest.approx(0.19 * 0.8 * 0.3, abs=0.025)
 
 
+def energy_in(row: int, column: int, x: float, y: float, radius: float, stretch: float, size: float) -> float:
+    """The profile, integrated over a crystal."""
+
+    def density(v: float, u: float) -> float:
+        r2 = ((u - x) / stretch) ** 2 + (v - y) ** 2
+        return radius**2 / (math.pi * stretch * (r2 + radius**2) ** 2)
+
+    left, low = (column - 0.5) * size, (row - 0.5) * size
+    return float(dblquad(density, left, left + size, low, low + size)[0])
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "radius"), [(0, 0, 0.3), (0, 1, 0.3), (-1, 2, 0.3), (2, 2, 1.5), (1, 0, 2.5)]
+)
+def test_energy_in_crystals_around_the_axis(row: int, column: int, radius: float) -> None:
+    x, y, stretch, size = 0.4, -0.7, 1.2, 2.2
+    mean = np.zeros((2 * OUTER + 1, 2 * OUTER + 1))
+    crystals._add_inner(mean, 1.0, x, y, radius, stretch, INNER, size)
+    exact = energy_in(row, column, x, y, radius, stretch, size)
+    assert mean[row + OUTER, column + OUTER] == pytest.approx(exact, rel=1e-4)
+    assert np.count_nonzero(mean) == (2 * INNER + 1) ** 2
+
+
 @pytest.mark.parametrize(("row", "column", "radius"), [(0, 3, 0.3), (3, 0, 1.5), (3, 3, 1.5), (0, 5, 2.5)])
 def test_energy_in_distant_crystals(row: int, column: int, radius: float) -> None:
     """Second order in the size of a crystal is good to a per cent, three crystals away."""
@@ -82,10 +105,6 @@ def test_energy_in_distant_crystals(row: int, column: int, radius: float) -> Non
     mean = np.zeros((2 * OUTER + 1, 2 * OUTER + 1))
     crystals._add_outer(mean, 1.0, x, y, radius, stretch, OUTER, size)
 
-    def density(v: float, u: float) -> float:
-        r2 = ((u - x) / stretch) ** 2 + (v - y) ** 2
-        return radius**2 / (math.pi * stretch * (r2 + radius**2) ** 2)
-
-    left, low = (column - 0.5) * size, (row - 0.5) * size
-    exact, _ = dblquad(density, left, left + size, low, low + size)
+    exact = energy_in(row, column, x, y, radius, stretch, size)
     assert mean[row + OUTER, column + OUTER] == pytest.approx(exact, rel=0.012)
+    assert not mean[OUTER - INNER : OUTER + INNER + 1, OUTER - INNER : OUTER + INNER + 1].any(), "those are integrated"

@@ -70,6 +70,11 @@ def test_corners_integrate_the_profile() -> None:
     assert 4 * gp.inside_corner(1e6, 1e6, 0.5) == pytest.approx(1.0, abs=1e-5)
 
 
+@pytest.mark.parametrize("x", [0.0, -1e-9, 0.3, 1.0, -1.0, 2.5, -40.0, 1e12])
+def test_arctangent(x: float) -> None:
+    assert gp.arctangent(x) == pytest.approx(math.atan(x), abs=2e-8)
+
+
 def test_sampling_goes_over_into_homogeneous_for_fine_layers() -> None:
     fine = Sampling(frequency=1e9, e_hat=1.0, resolution=0.01)
     t, _, alpha, _, _ = gp.log_profile_sampling(50.0, PBWO4, fine)

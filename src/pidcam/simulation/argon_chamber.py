@@ -61,11 +61,9 @@ class Chamber:
         )
         return (place[:count] + 0.5) * self.voxel + np.array(self.volume.low), values[:count]
 
-    def samples(self, rng: np.random.Generator) -> np.ndarray:
-        """(planes, wires, ticks) int16: all samples of the event."""
-        out = np.empty(self._signal.value.shape, np.int16)
+    def samples(self, rng: np.random.Generator, out: np.ndarray) -> None:
+        """Fills `out` (planes, wires, ticks) int16 with all samples of the event."""
         read_everything(rng, self._signal, self.readout, out)
-        return out
 
     def hits(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Flat cells (hits,) and counts (hits, planes) of the samples that zero suppression keeps."""

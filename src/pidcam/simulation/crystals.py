@@ -3,6 +3,8 @@
 A shower of many particles is smooth where it matters: the radial profile is integrated over every crystal in closed
 form near the core, taken at its middle further out, for a few ages of the shower. Energies then fluctuate as the number
 of spots in them. Below a GeV the spots themselves are drawn. Lengths in cm, energies in GeV.
+
+Loops over crystals are written so that the processor takes several at once: `np.reciprocal` divides and cannot raise.
 """
 
 from __future__ import annotations
@@ -141,18 +143,19 @@ def _add_inner(
     mean: np.ndarray, energy: float, x: float, y: float, radius: float, stretch: float, around: int, size: float
 ) -> None:
     """Integrals over the crystals around the axis: second differences of `inside_corner` at their corners."""
-    above = np.zeros(2 * around + 2)
+    corners, narrower = 2 * around + 2, 1 / stretch
+    integral = np.empty((corners, corners))
     column, row = math.floor(x / size + 0.5) - around, math.floor(y / size + 0.5) - around
-    for i in range(2 * around + 2):
-        left = above_left = 0.0
-        corner_y = (row + i - 0.5) * size - y
-        for j in range(2 * around + 2):
-            here = inside_corner(((column + j - 0.5) * size - x) / stretch, corner_y, radius)
-            k, n = row + i - 1 + OUTER, column + j - 1 + OUTER
-            if i > 0 and j > 0 and 0 <= k < len(mean) and 0 <= n < len(mean):
-                mean[k, n] += energy * (here - left - above[j] + above_left)
-            above_left, left = above[j], here
-            above[j] = here
+    for i in range(corners):
+        line, corner_y = integral[i], (row + i - 0.5) * size - y
+        for j in range(corners):
+            line[j] = inside_corner(((column + j - 0.5) * size - x) * narrower, corner_y, radius)
+    for i in range(corners - 1):
+        for j in range(corners - 1):
+            k, n = row + i + OUTER, column + j + OUTER
+            if 0 <= k < len(mean) and 0 <= n < len(mean):
+                right, left = integral[i + 1, j + 1] - integral[i, j + 1], integral[i + 1, j] - integral[i, j]
+                mean[k, n] += energy * (right - left)
 
 
 @compiled
@@ -164,13 +167,15 @@ def _add_outer(
     scale, narrower = energy * square * area / (math.pi * stretch), 1 / (stretch * stretch)
     column, row = math.floor(x / size + 0.5), math.floor(y / size + 0.5)
     for i in range(-width, width + 1):
-        for j in range(-width, width + 1):
-            if abs(i - row) > INNER or abs(j - column) > INNER:
-                dx, dy = j * size - x, i * size - y
-                x2, y2 = dx * dx * narrower, dy * dy
-                over = 1 / (x2 + y2 + square)
-                curvature = (x2 * over - 1 / 6) * narrower + y2 * over - 1 / 6
-                mean[i + OUTER, j + OUTER] += scale * over * over * (1 + area * over * curvature)
+        line, dy = mean[i + OUTER, OUTER - width : OUTER + width + 1], i * size - y
+        beyond = abs(i - row) > INNER
+        for j in range(len(line)):
+            dx = (j - width) * size - x
+            x2, y2 = dx * dx * narrower, dy * dy
+            over = np.reciprocal(x2 + y2 + square)
+            curvature = (x2 * over - 1 / 6) * narrower + y2 * over - 1 / 6
+            density = scale * over * over * (1 + area * over * curvature)
+            line[j] += density if beyond or abs(j - width - column) > INNER else 0.0
 
 
 @compiled

@@ -24,7 +24,7 @@ from pidcam.simulation.matter_transport import Switches, Tables
 from pidcam.simulation.neutrinos import CHARGED, NEUTRAL, interact, tau_threshold
 from pidcam.simulation.photon_transport import PhotonTable, photon_table
 from pidcam.simulation.photons import ARGON
-from pidcam.simulation.wire_planes import Drift, Wires
+from pidcam.simulation.wire_planes import PLANES, Drift, Wires
 from pidcam.simulation.wire_readout import Readout, pulses
 from pidcam.simulators.base import (
     Generator,
@@ -214,7 +214,7 @@ def events(parameters: Lariat, species: Species, n: int, rng: Generator) -> Even
     argon = chamber(parameters)
     loud = rng.spawn(1)[0]  # of noise alone: with other noise, or none, the events are the same
     truth = {name: np.full(n, np.nan) for name in TRUTH}
-    dense: list[np.ndarray] = []
+    dense = np.empty((0 if parameters.suppression else n, PLANES, WIRES, TICKS), np.int16)
     cells: list[tuple[np.ndarray, np.ndarray]] = []
     deposits: list[tuple[np.ndarray, np.ndarray]] = []
     for event in range(n):
@@ -229,8 +229,8 @@ def events(parameters: Lariat, species: Species, n: int, rng: Generator) -> Even
         if parameters.suppression:
             cells.append(argon.hits(loud))
         else:
-            dense.append(argon.samples(loud))
-    planes: Images = _ragged(Cells, cells) if parameters.suppression else Dense(np.stack(dense))
+            argon.samples(loud, dense[event])
+    planes: Images = _ragged(Cells, cells) if parameters.suppression else Dense(dense)
     images = {"planes": planes, "trajectory": _ragged(Points, deposits)}
     return make_events("lariat", species, images, targets=truth)
 

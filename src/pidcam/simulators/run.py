@@ -161,9 +161,9 @@ def _simulate(
 
 
 def block_generator(seed: int, species: str, file: int, block: int) -> np.random.Generator:
-    """The random numbers of one block: a Philox stream of its own."""
+    """The random numbers of one block: a stream of its own, of the generator that is the quickest in compiled loops."""
     name = xxhash.xxh32_intdigest(species.encode())  # not its number: a choice of species changes none of them
-    return np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, name, file, block])))
+    return np.random.Generator(np.random.SFC64(np.random.SeedSequence([seed, name, file, block])))
 
 
 def simulate_block(block: Block) -> None:

@@ -5,7 +5,7 @@ sources), `row` int64, `feature.<name>` and `target.<name>` float32, and for eac
 dense   fixed_size_list<float>[channels x cells]
 cells   large_list<struct<cell: uint16 | uint32, value: fixed_size_list<float>[channels]>>
 points  large_list<struct<position: fixed_size_list<float32>[axes], value: fixed_size_list<float>[channels]>>
-where float is float32 or, if that was asked for, float16.
+where float is float32 or, if that was asked for, float16; int16 in parts of a simulation of a detector that counts.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def _array(values: np.ndarray, kind: DTypeLike) -> pa.Array:
 
 
 def _rows(values: np.ndarray) -> pa.Array:
-    kind = np.float16 if values.dtype == np.float16 else np.float32
+    kind = values.dtype if values.dtype in (np.float16, np.int16) else np.float32
     return pa.FixedSizeListArray.from_arrays(_array(values.reshape(-1), kind), int(np.prod(values.shape[1:])))
 
 
