@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import torch
 from torch import Tensor
@@ -99,7 +99,8 @@ class Batch:
 
     images: name -> (n, channels, *shape) float32, or `SparseImage`; features, targets: name -> (n,) float32;
     label: (n,) int64, index into the task's classes, -1 where unknown; weight: (n,) float32; event: (n, 2) int64, the
-    (file, row) every event came from, (-1, -1) for `padding`.
+    (file, row) every event came from, (-1, -1) for `padding`; made: name -> (n,) float32, features that transforms
+    added: inputs of a model like the others, but nothing that is told of an event beside its scores.
     """
 
     images: dict[str, Tensor | SparseImage]
@@ -108,6 +109,7 @@ class Batch:
     label: Tensor
     weight: Tensor
     event: Tensor
+    made: dict[str, Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.label)
@@ -150,6 +152,7 @@ class Batch:
         return image.on_grid() if isinstance(image, SparseImage) else SparseImage.of(image)
 
     def stack_features(self, names: Iterable[str]) -> Tensor:
-        """(n, len(names)) float32 matrix of the named features."""
-        columns = [self.features[name] for name in names]
+        """(n, len(names)) float32 matrix of the named features, those that were made included."""
+        known = self.features | self.made
+        columns = [known[name] for name in names]
         return torch.stack(columns, dim=1) if columns else torch.empty(len(self), 0, device=self.device)

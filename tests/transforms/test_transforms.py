@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pidcam.batch import Batch, SparseImage, flat_cells
 from pidcam.errors import ConfigError, UnknownNameError
+from pidcam.features import image_features
 from pidcam.schema import Channel, Column, EventSchema, Image
 from pidcam.store.manifest import ChannelStatistics
 from pidcam.transforms.base import Chain, Transform, transforms
@@ -73,6 +74,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "log": {"scale": {"ecal": [1, 2]}},
     "rotate": {"axes": ["x", "y"]},
     "scale": {},
+    "shapes": {},
     "shift": {"axes": ["phi"], "cyclic": True, "cells": 3},
     "smear": {"image": "ecal", "stochastic": 0.1},
     "standardise": {},
@@ -351,3 +353,24 @@ def test_inputs_that_cannot_be_kept_are_told(config, error, words):
     with pytest.raises(error) as caught:
         built(name="inputs", **config)
     assert words in str(caught.value)
+
+
+def test_shapes_are_what_trees_see_and_are_no_spectators() -> None:
+    """Of the images at this place of the list; a network on them alone needs nothing else."""
+    before = batch()
+    chain = Chain([{"name": "scale"}, {"name": "shapes"}, {"name": "inputs", "images": []}], SCHEMA, STATISTICS)
+    after = chain(before, generator())
+    scaled = Chain([{"name": "scale"}], SCHEMA, STATISTICS)(before, generator())
+    images = {image.name: scaled.dense(image.name).numpy() for image in SCHEMA.images}
+    channels = {image.name: [c.name for c in image.channels] for image in SCHEMA.images}
+    names, matrix = image_features(images, channels, {image.name: image.axes for image in SCHEMA.images})
+    assert [column.name for column in chain.schema.features] == ["pt", *names]
+    seen = after.stack_features(["pt", *names])
+    assert torch.equal(seen[:, 0], before.features["pt"])
+    assert torch.allclose(seen[:, 1:], torch.asinh(torch.from_numpy(matrix)), rtol=1e-5, atol=1e-6)
+    assert list(after.features) == ["pt"], "what a table of predictions takes along"
+
+
+def test_shapes_twice_are_refused() -> None:
+    with pytest.raises(ConfigError, match="'shapes' stands twice"):
+        Chain([{"name": "shapes"}, {"name": "shapes"}], SCHEMA, STATISTICS)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
+from torch import Tensor
 
+from pidcam.batch import Batch, SparseImage
 from pidcam.features.hits import Hits, ImageHits
 from pidcam.features.moments import companion_features, moment_features
 from pidcam.features.showers import shower_features
@@ -14,6 +16,7 @@ from pidcam.features.tracks import track_features
 __all__ = [
     "Hits",
     "ImageHits",
+    "batch_features",
     "companion_features",
     "image_features",
     "moment_features",
@@ -23,6 +26,13 @@ __all__ = [
 
 CHUNK = 1 << 20
 """Hits, or cells of dense images, that are worked on together: features take some hundred bytes for each."""
+
+
+def batch_features(
+    batch: Batch, images: Iterable[str], channels: Mapping[str, Sequence[str]], axes: Mapping[str, Sequence[str]]
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """`image_features` of the named images of a batch, dense or hits, on whatever device it is."""
+    return image_features({name: _values(batch.images[name]) for name in images}, channels, axes)
 
 
 def image_features(
@@ -50,6 +60,11 @@ def image_features(
         names += [f"{image}.{name}" for name in features]
         columns.append(np.concatenate(parts))
     return tuple(names), np.concatenate(columns, axis=1) if columns else np.empty((0, 0), np.float32)
+
+
+def _values(image: Tensor | SparseImage) -> np.ndarray | ImageHits:
+    """A dense image stays: it becomes hits a few events at a time."""
+    return image.numpy(force=True) if isinstance(image, Tensor) else ImageHits.of_batch(image)
 
 
 def _sizes(values: np.ndarray | ImageHits) -> tuple[int, int]:

@@ -12,6 +12,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from pidcam.batch import SparseImage
+
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Integers = NDArray[np.int64]
@@ -33,6 +35,13 @@ class ImageHits:
         """The cells of (n, channels, *shape) with any non-zero channel."""
         index = np.nonzero((dense != 0).any(axis=1))
         return cls(len(dense), dense.shape[2:], index[0], np.stack(index[1:]), np.moveaxis(dense, 1, -1)[index])
+
+    @classmethod
+    def of_batch(cls, hits: SparseImage) -> ImageHits:
+        """The hits of an image of a batch, on its grid."""
+        hits = hits.on_grid()
+        event, place, value = (x.numpy(force=True) for x in (hits.event, hits.place.T, hits.value))
+        return cls(len(hits.offsets) - 1, hits.shape, event, place, value)
 
     def parts(self, size: int) -> Iterator[ImageHits]:
         """Runs of events that have at most `size` hits, be it one event; one run at least."""

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import lightgbm
 import numpy as np
 from pydantic import Field
-from torch import Tensor
 
-from pidcam.batch import Batch, SparseImage
+from pidcam.batch import Batch
 from pidcam.errors import DataError, InputError, MismatchError
-from pidcam.features import ImageHits, image_features
+from pidcam.features import batch_features
 from pidcam.files import read_json, reading, write_json, write_text
 from pidcam.models.base import Inputs, register_model
 from pidcam.models.ensembles import Ensemble, ensembles
@@ -59,12 +58,12 @@ class BoostedTrees:
 
     def features(self, batch: Batch) -> tuple[list[str], np.ndarray]:
         """Names and matrix (n, features) float32: what pidcam computes from the images, then the scalar features."""
-        images = {name: _values(batch.images[name]) for name in self.inputs.images}
-        names, matrix = image_features(images, self.inputs.channels, self.inputs.axes)
-        scalars = batch.stack_features(self.inputs.features).numpy(force=True)
-        if not images:
-            return list(self.inputs.features), scalars
-        return [*names, *self.inputs.features], np.concatenate([matrix, scalars], axis=1)
+        of = self.inputs
+        scalars = batch.stack_features(of.features).numpy(force=True)
+        if not of.images:
+            return list(of.features), scalars
+        names, matrix = batch_features(batch, of.images, of.channels, of.axes)
+        return [*names, *of.features], np.concatenate([matrix, scalars], axis=1)
 
     def fit(self, train: Loader, valid: Loader, task: Task, record: RunDirectory) -> None:
         """Grow trees until the loss on `valid` has not improved for `patience` of them; keeps the best number.
@@ -204,15 +203,6 @@ class BoostedTrees:
         """Leaves of all trees; 0 before they are grown."""
         texts = [booster.model_to_string() for booster in self.boosters]
         return sum(int(n) for text in texts for n in re.findall(r"^num_leaves=(\d+)$", text, re.MULTILINE))
-
-
-def _values(image: Tensor | SparseImage) -> np.ndarray | ImageHits:
-    """As features take them: a dense image becomes hits there, a few events at a time."""
-    if isinstance(image, Tensor):
-        return image.numpy(force=True)
-    image = image.on_grid()
-    event, place, value = (x.numpy(force=True) for x in (image.event, image.place.T, image.value))
-    return ImageHits(len(image.offsets) - 1, image.shape, event, place, value)
 
 
 def _plain(name: str) -> str:

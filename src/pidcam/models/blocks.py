@@ -42,6 +42,15 @@ def dropped(fraction: float) -> Layers:
     return lambda width: (nn.Dropout(fraction), width)
 
 
+def layered(widths: Sequence[int], dropout: float = 0.0) -> Layers:
+    """`dense_layers` of `widths`, with the same dropout after each."""
+    return lambda width: dense_layers(width, widths, [dropout] * len(widths))
+
+
+EMBEDDED = layered((64, 32))
+"""What features go through in networks that have no dense layers behind their trunks."""
+
+
 class FeatureNorm(nn.Module):
     """Scales every feature (n, k) to zero mean and unit spread of the training events, whatever its unit.
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pidcam.errors import ConfigError
 from pidcam.models.base import Inputs, register_model
-from pidcam.models.blocks import Compress, Fraction, Joined, Positive, Widths, dropped
+from pidcam.models.blocks import EMBEDDED, Compress, Fraction, Joined, Positive, Widths, dropped
 from pidcam.models.grids import AXES, ChannelNorm, MeanAndMax, Patches, convolution, stem
 
 RECIPE: dict[str, Any] = {
@@ -76,4 +76,4 @@ def convnext(
             layers += [Block(axes, width, kernel or (3 if axes == 3 else 5)) for _ in range(blocks)]
         return nn.Sequential(*layers, MeanAndMax(), nn.LayerNorm(2 * widths[-1])), 2 * widths[-1]
 
-    return Joined(inputs, outputs, trunk, dropped(dropout))
+    return Joined(inputs, outputs, trunk, dropped(dropout), features=EMBEDDED)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pidcam.errors import ConfigError
 from pidcam.models.base import Inputs, register_model
-from pidcam.models.blocks import Compress, Fraction, Joined, Positive, Widths, dense_layers
+from pidcam.models.blocks import Compress, Fraction, Joined, Positive, Widths, layered
 from pidcam.models.grids import BatchNorm, MeanAndMax, convolution, pool, stem
 
 RECIPE: dict[str, Any] = {
@@ -91,4 +91,4 @@ def inception(
             layers += [pooling] if stage < len(widths) - 1 else []
         return EachView(nn.Sequential(*layers, MeanAndMax())), 2 * widths[-1] * views
 
-    return Joined(inputs, outputs, trunk, lambda width: dense_layers(width, dense, [dropout] * len(dense)), shared=True)
+    return Joined(inputs, outputs, trunk, layered(dense, dropout), shared=True)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pidcam.batch import SparseImage
 from pidcam.models.base import Inputs, register_model
-from pidcam.models.blocks import Compress, Fraction, Joined, Positive, Widths, dense_layers
+from pidcam.models.blocks import Compress, Fraction, Joined, Positive, Widths, layered
 from pidcam.models.points import PointFeatures, Points
 
 RECIPE: dict[str, Any] = {
@@ -106,4 +106,4 @@ def particle_net(
         network = Graph(shape, widths, neighbours, dynamic, points, compress)
         return network, network.width
 
-    return Joined(inputs, outputs, trunk, lambda width: dense_layers(width, dense, [dropout] * len(dense)), hits=True)
+    return Joined(inputs, outputs, trunk, layered(dense, dropout), hits=True)

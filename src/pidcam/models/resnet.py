@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pidcam.models.base import Inputs, register_model
-from pidcam.models.blocks import Compress, Fraction, Joined, Positive, Widths, dropped
+from pidcam.models.blocks import EMBEDDED, Compress, Fraction, Joined, Positive, Widths, dropped
 from pidcam.models.grids import AXES, BatchNorm, Made, MeanAndMax, convolution, group_norm, stem
 
 RECIPE: dict[str, Any] = {
@@ -95,7 +95,7 @@ def resnet(
                 channels = width
         return nn.Sequential(*layers, MeanAndMax()), 2 * channels
 
-    network = Joined(inputs, outputs, trunk, dropped(dropout))
+    network = Joined(inputs, outputs, trunk, dropped(dropout), features=EMBEDDED)
     network.apply(_initialise)
     return network
 

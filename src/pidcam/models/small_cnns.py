@@ -9,7 +9,7 @@ from torch import nn
 
 from pidcam.config import merge
 from pidcam.models.base import Inputs, register_model
-from pidcam.models.blocks import Compress, Fraction, Joined, Positive, Widths, dense_layers
+from pidcam.models.blocks import Compress, Fraction, Joined, Positive, Widths, layered
 from pidcam.models.cnn import trunk_of
 from pidcam.models.grids import AXES, Compressed, MeanAndMax, Patches, convolution, group_norm, halved, stem, strides
 from pidcam.models.mlp import RECIPE
@@ -38,7 +38,7 @@ def pxd_cnn(
         first, grid, channels = _coarse(shape, 24, compress)
         return trunk_of((channels, *grid), (widths,), first=first)
 
-    return Joined(inputs, outputs, trunk, lambda width: dense_layers(width, dense, [dropout] * len(dense)))
+    return Joined(inputs, outputs, trunk, layered(dense, dropout))
 
 
 @register_model("one-filter-cnn", images=1, axes=AXES, recipe=RECIPE)
@@ -71,7 +71,7 @@ def cnn_3d(
         first, grid, channels = _coarse(shape, most_cells, compress)
         return trunk_of((channels, *grid), [(width,) for width in widths], first=first)
 
-    return Joined(inputs, outputs, trunk, lambda width: dense_layers(width, dense, [dropout] * len(dense)))
+    return Joined(inputs, outputs, trunk, layered(dense, dropout))
 
 
 def _coarse(shape: tuple[int, ...], most: int, compress: float | None) -> tuple[list[nn.Module], tuple[int, ...], int]:
@@ -131,6 +131,6 @@ def two_branch(
         inputs,
         outputs,
         trunk,
-        lambda width: dense_layers(width, dense, [dropout] * len(dense)),
-        features=lambda width: dense_layers(width, features, [0.0] * len(features)),
+        layered(dense, dropout),
+        features=layered(features),
     )

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from pidcam.batch import SparseImage, flat_cells
 from pidcam.models.base import Inputs, register_model
-from pidcam.models.blocks import Compress, Fraction, Joined, Positive, Widths, compressed, dropped
+from pidcam.models.blocks import EMBEDDED, Compress, Fraction, Joined, Positive, Widths, compressed, dropped
 from pidcam.models.grids import halved, strides
 
 RECIPE: dict[str, Any] = {
@@ -191,4 +191,4 @@ def sparse_cnn(
         network = SparseTrunk(shape, widths, blocks, most_cells, compress)
         return network, network.width
 
-    return Joined(inputs, outputs, trunk, dropped(dropout), hits=True)
+    return Joined(inputs, outputs, trunk, dropped(dropout), features=EMBEDDED, hits=True)

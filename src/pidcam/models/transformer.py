@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pidcam.batch import SparseImage
 from pidcam.errors import ConfigError
 from pidcam.models.base import Inputs, register_model
-from pidcam.models.blocks import Compress, Fraction, Joined, Positive, dropped
+from pidcam.models.blocks import EMBEDDED, Compress, Fraction, Joined, Positive, dropped
 from pidcam.models.grids import AXES, Compressed, Patches, halved, strides
 from pidcam.models.points import PointFeatures, Points
 
@@ -113,7 +113,7 @@ def vit(
         tokens = Tokens(shape, width, patches or MOST[len(shape) - 1], compress)
         return nn.Sequential(tokens, Encoder(width, depth, heads)), width
 
-    return Joined(inputs, outputs, trunk, dropped(dropout))
+    return Joined(inputs, outputs, trunk, dropped(dropout), features=EMBEDDED)
 
 
 class HitEncoder(nn.Module):
@@ -153,4 +153,4 @@ def point_transformer(
         network = HitEncoder(shape, width, depth, heads, points, compress)
         return network, network.width
 
-    return Joined(inputs, outputs, trunk, dropped(dropout), hits=True)
+    return Joined(inputs, outputs, trunk, dropped(dropout), features=EMBEDDED, hits=True)

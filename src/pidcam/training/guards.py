@@ -142,7 +142,7 @@ def _arrays(batch: Batch, each: Tensor) -> dict[str, np.ndarray]:
             arrays |= {f"{name}.{k}": getattr(image, k) for k in ("offsets", "place", "value")}
         else:
             arrays[name] = image
-    arrays |= batch.features | batch.targets
+    arrays |= batch.features | batch.made | batch.targets
     return {name: tensor.cpu().numpy() for name, tensor in arrays.items()}
 
 

@@ -178,7 +178,7 @@ def mixup(batch: Batch, alpha: float) -> Mixed:
         return {name: share * x + (1 - share) * x[other] for name, x in values.items()}
 
     images = mix({name: batch.dense(name) for name in batch.images})
-    mixed = replace(batch, images={**images}, features=mix(batch.features))
+    mixed = replace(batch, images={**images}, features=mix(batch.features), made=mix(batch.made))
     return Mixed(mixed, other, share, {name: x[other] for name, x in batch.targets.items()})
 
 
