@@ -76,7 +76,21 @@ class Hits:
 
     def sum(self, values: Floats) -> Floats:
         """(n,) sum of per-hit `values` over the hits of each event."""
-        return np.bincount(self.event, weights=values, minlength=self.n).astype(np.float64, copy=False)
+        return self.reduce(np.add, values)
+
+    def reduce(self, function: np.ufunc, values: np.ndarray) -> Floats:
+        """(n,) `function` (np.add, np.maximum, ...) of per-hit `values` over each event; zero for events without hits."""
+        some, first = self._begins
+        out = np.zeros(self.n)
+        if len(some):
+            out[some] = function.reduceat(values, first, dtype=np.float64)
+        return out
+
+    @cached_property
+    def _begins(self) -> tuple[Integers, Integers]:
+        """Numbers of the events that have hits, and of the first hit of each."""
+        first = np.flatnonzero(np.diff(self.event, prepend=-1))
+        return self.event[first], first
 
     def where(self, mask: Mask) -> Hits:
         """Only the hits in `mask`."""

@@ -73,8 +73,4 @@ def spread(hits: Hits, weight: Floats) -> Floats:
 
 def _extent(hits: Hits, place: np.ndarray) -> Floats:
     """(n,) distance in cells between the outermost hits along one axis."""
-    last = np.zeros(hits.n)
-    first = np.full(hits.n, np.inf)
-    np.maximum.at(last, hits.event, place)
-    np.minimum.at(first, hits.event, place)
-    return np.where(np.isfinite(first), last - first, 0.0)
+    return hits.reduce(np.maximum, place) - hits.reduce(np.minimum, place)

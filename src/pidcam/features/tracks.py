@@ -51,11 +51,10 @@ def _principal(hits: Hits) -> tuple[Floats, Floats]:
 
 def _outermost(hits: Hits, along: Floats) -> tuple[Integers, Integers]:
     """(n,) number of the first and of the last hit along the axis; -1 for events without hits."""
-    order = np.lexsort((along, hits.event))
-    edges = np.searchsorted(hits.event[order], np.arange(hits.n + 1))
-    some = np.diff(edges) > 0
     low, high = np.full(hits.n, -1), np.full(hits.n, -1)
-    low[some], high[some] = order[edges[:-1][some]], order[edges[1:][some] - 1]
+    for end, function, order in ((low, np.minimum, -1), (high, np.maximum, 1)):
+        hit = np.flatnonzero(along == hits.reduce(function, along)[hits.event])[::order]
+        end[hits.event[hit]] = hit  # of several the one written last stays
     return low, high
 
 
