@@ -39,13 +39,15 @@ def cms_ecal() -> Detector:
             label=LabelSource(key="y", values={0: "photon", 1: "electron"}),
         ),
         official_split={"train": (0, 160_000), "valid": (160_000, 185_600), "test": (185_600, 211_200)},
-        # the time of a hit says nothing about its species; mirror images about the highest crystal are events as well
+        # the time of a hit says nothing about its species; mirror images about the highest crystal are events as well;
+        # what a shower's width is need not be learnt
         recipes={
             "resnet": {
                 "transforms": [
                     {"name": "channels", "keep": {"ecal": ["energy"]}},
-                    {"name": "scale", "by": "rms"},
                     {"name": "flip", "axes": ["eta", "phi"], "about": "cell"},
+                    {"name": "shapes"},
+                    {"name": "scale", "by": "rms"},
                 ],
             }
         },

@@ -79,7 +79,7 @@ class Hits:
         return self.reduce(np.add, values)
 
     def reduce(self, function: np.ufunc, values: np.ndarray) -> Floats:
-        """(n,) `function` (np.add, np.maximum, ...) of per-hit `values` over each event; zero for events without hits."""
+        """(n,) `function` (np.add, np.maximum, ...) of per-hit `values` over each event; zero where it has no hits."""
         some, first = self._begins
         out = np.zeros(self.n)
         if len(some):

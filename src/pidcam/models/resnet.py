@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pidcam.models.base import Inputs, register_model
-from pidcam.models.blocks import EMBEDDED, Compress, Fraction, Joined, Positive, Widths, dropped
+from pidcam.models.blocks import EMBEDDED, Compress, Fraction, Joined, Positive, Widths, dropped, layered
 from pidcam.models.grids import AXES, BatchNorm, Made, MeanAndMax, convolution, group_norm, stem
 
 RECIPE: dict[str, Any] = {
@@ -73,6 +73,7 @@ def resnet(
     *,
     widths: Widths = (16, 32, 64),
     blocks: Positive = 1,
+    dense: Widths = (),
     dropout: Fraction = 0.2,
     compress: Compress = 0.1,
     most_cells: Positive | None = None,
@@ -80,6 +81,7 @@ def resnet(
 ) -> nn.Module:
     """A residual network with one stage per width, each after the first at half the grid.
 
+    `dense`: layers behind images and features together, which many events make use of.
     `compress`: asinh(x / compress) is seen beside each channel x, for inputs scaled to about one; None: x alone.
     `most_cells`: longer axes are made coarser by the first layer (default: 1024, 64 or 16 cells for 1, 2 or 3 axes).
     """
@@ -95,7 +97,8 @@ def resnet(
                 channels = width
         return nn.Sequential(*layers, MeanAndMax()), 2 * channels
 
-    network = Joined(inputs, outputs, trunk, dropped(dropout), features=EMBEDDED)
+    body = layered(dense, dropout) if dense else dropped(dropout)
+    network = Joined(inputs, outputs, trunk, body, features=EMBEDDED)
     network.apply(_initialise)
     return network
 

@@ -57,7 +57,6 @@ class ElectronTable(NamedTuple):
     lowest: float
     knock_on_cut: float
     photon_cut: float
-    ceiling: float
     largest_loss: float
 
 
@@ -78,7 +77,6 @@ def electron_table(
     *,
     lowest: float,
     knock_on_cut: float,
-    ceiling: float = np.inf,
     photon_cut: float = 0.01,
     radiates_from: float = 0.0,
     scattering: float = 1.0,
@@ -91,7 +89,6 @@ def electron_table(
 ) -> ElectronTable:
     """The table of a material, for kinetic energies from `lowest` to `highest` MeV.
 
-    Collisions that give more than `ceiling` MeV are replaced by their mean: there are no such secondaries.
     Electrons below `radiates_from` MeV do not radiate; `scattering` multiplies the elastic cross-section.
     `mean_deflection` is the mean 1 - cos between two hard deflections: C1 of PENELOPE, which advises 0.05 to 0.1 where
     the shape of single tracks matters.
@@ -102,7 +99,6 @@ def electron_table(
     values, photons = np.zeros((points, 8)), np.zeros((points, PHOTON_POINTS))
     beta, _ = beta_gamma(energy, ELECTRON_MASS)
     values[:, STOPPING] = electron_stopping(energy, material, knock_on_cut)
-    values[:, STOPPING] += electron_stopping(energy, material) - electron_stopping(energy, material, ceiling)
     if fluctuations:
         values[:, VARIANCE] = tuning.shell_variance * K / 2 * z_over_a / beta**2 * np.minimum(knock_on_cut, energy / 2)
     values[:, KNOCK_ON] = moller_above(energy, knock_on_cut) * z_over_a
@@ -124,9 +120,7 @@ def electron_table(
     values[:, per_length] *= material.density / 10  # per mm
     step = float(np.log(energy[1] / energy[0]))
     start = float(np.log(lowest))
-    return ElectronTable(
-        start, step, values, photons, mott / bound, lowest, knock_on_cut, photon_cut, ceiling, largest_loss
-    )
+    return ElectronTable(start, step, values, photons, mott / bound, lowest, knock_on_cut, photon_cut, largest_loss)
 
 
 PHOTON_POINTS = 65

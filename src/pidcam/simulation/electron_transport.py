@@ -208,8 +208,6 @@ def follow_electron(
         elif which < hard + knock_on:
             if t > 2 * table.knock_on_cut:
                 energy = draw_moller(rng, t, table.knock_on_cut)
-                if energy > table.ceiling:
-                    continue
                 phi = 2 * math.pi * rng.random()
                 if energy >= volume.secondaries_from:
                     born = turned(u, v, w, emission_cosine(t, ELECTRON_MASS, energy), phi)

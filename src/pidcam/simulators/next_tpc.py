@@ -65,7 +65,7 @@ class NextTpc(Parameters):
     fluctuations: bool = quantity(True, "energy is lost in collisions of all sizes, else steadily")
     bremsstrahlung: bool = quantity(True, "electrons radiate; photons leave, scatter or are absorbed")
     radiates_from: float = quantity(0.0, "electrons of less kinetic energy do not radiate", "MeV", ge=0)
-    secondaries: bool = quantity(True, "collisions free electrons with tracks of their own, else that loss is steady")
+    secondaries: bool = quantity(True, "electrons that collisions free have tracks, else they stop where they are born")
     fluorescence: bool = quantity(True, "x-rays of the K shell after photoelectric absorption")
     diffusion: bool = quantity(False, "the charge spreads on its way to the anode")
     across: float = quantity(1.0, "transverse diffusion", "mm/sqrt(cm)", ge=0)
@@ -105,7 +105,6 @@ def _tables(
         energy,
         lowest=stops,
         knock_on_cut=cut,
-        ceiling=stops if fluctuations and not secondaries else np.inf,
         radiates_from=radiates_from,
         scattering=scattering,
         fluctuations=fluctuations,
