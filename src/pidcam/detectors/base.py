@@ -39,6 +39,10 @@ class Measured:
         return max(self.auc, key=lambda model: self.auc[model])
 
 
+WITH_SHAPES: dict[str, Any] = {"transforms": [{"name": "shapes"}, {"name": "scale", "by": "rms"}]}
+"""A recipe for networks that see, beside the images, what a shower or a track looks like in numbers."""
+
+
 @dataclass(frozen=True)
 class Detector:
     """One detector (or one data set of it).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pidcam.detectors.base import Detector, Measured, detectors
+from pidcam.detectors.base import WITH_SHAPES, Detector, Measured, detectors
 from pidcam.formats.layout import ImageSource, LabelSource, Layout, TextOptions
 from pidcam.schema import Channel, Column, EventSchema, Image, ParticleClass
 
@@ -62,6 +62,7 @@ def belle2_pxd() -> Detector:
             label=LabelSource(files={f"*{name}*": name for name in OF_ONE_CLASS}),
             variants={"*monopol*": monopoles},
         ),
+        recipes={"resnet": WITH_SHAPES},
         measured=Measured(  # benchmarks/results.py belle2-pxd
             sample="3,360 simulated training events, networks for 8 epochs",
             auc={"resnet": (0.7656, 0.008), "pxd-cnn": (0.7541, 0.008), "bdt": (0.7561, 0.0083)},

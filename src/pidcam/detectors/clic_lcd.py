@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pidcam.detectors.base import Detector, detectors
+from pidcam.detectors.base import WITH_SHAPES, Detector, detectors
 from pidcam.formats.layout import ImageSource, LabelSource, Layout
 from pidcam.schema import Channel, Column, EventSchema, Image, ParticleClass
 
@@ -73,4 +73,5 @@ def clic_lcd() -> Detector:
                 },
             ),
         ),
+        recipes={"resnet": WITH_SHAPES},
     )

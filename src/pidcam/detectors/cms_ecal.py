@@ -43,6 +43,7 @@ def cms_ecal() -> Detector:
         # what a shower's width is need not be learnt
         recipes={
             "resnet": {
+                "model": {"dense": [64]},
                 "transforms": [
                     {"name": "channels", "keep": {"ecal": ["energy"]}},
                     {"name": "flip", "axes": ["eta", "phi"], "about": "cell"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pidcam.detectors.base import Detector, detectors
+from pidcam.detectors.base import WITH_SHAPES, Detector, detectors
 from pidcam.formats.layout import ImageSource, LabelSource, Layout
 from pidcam.schema import Channel, Column, EventSchema, Image, ParticleClass
 
@@ -52,4 +52,5 @@ def cms_jets() -> Detector:
             label=LabelSource(key="y", values={0: "quark", 1: "gluon"}),
         ),
         split_by="collision",
+        recipes={"resnet": WITH_SHAPES},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pidcam.detectors.base import Detector, detectors
+from pidcam.detectors.base import WITH_SHAPES, Detector, detectors
 from pidcam.formats.layout import HitsSource, ImageSource, LabelSource, Layout
 from pidcam.schema import Channel, Column, EventSchema, Image, ParticleClass
 
@@ -79,6 +79,7 @@ def lariat() -> Detector:
             targets={name: key for name, (key, _) in targets.items()},
             label=LabelSource(files={f"{start}[_.]*": name for start, (name, _) in SPECIES.items()}),
         ),
+        recipes={"sparse-cnn": WITH_SHAPES},
         truth=(
             (
                 trajectory,

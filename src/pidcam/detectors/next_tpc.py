@@ -49,4 +49,15 @@ def next_tpc() -> Detector:
             targets={name: name for name in TRUTH},
             label=LabelSource(key="is_bb", values={0: "electron", 1: "bb0nu"}),
         ),
+        # no direction is special to a track in gas; its ends are what tells one electron from two
+        recipes={
+            "sparse-cnn": {
+                "transforms": [
+                    {"name": "flip", "axes": ["x", "y", "z"]},
+                    {"name": "rotate", "axes": ["x", "y"]},
+                    {"name": "shapes"},
+                    {"name": "scale", "by": "rms"},
+                ]
+            }
+        },
     )
