@@ -7,6 +7,7 @@ import pytest
 
 from pidcam.errors import ConfigError
 from pidcam.simulation.clusters import largest_clusters
+from pidcam.simulation.delta_rays import moller_above
 from pidcam.simulation.electron_tables import csda_range
 from pidcam.simulation.ionisation import electron_stopping
 from pidcam.simulation.matter import SILICON, XENON, xenon_gas
@@ -44,6 +45,19 @@ def test_straight_tracks_of_electrons_that_lose_energy_steadily() -> None:
     expected = csda_range(np.array([1.0]), XENON, radiation=False)[0] / xenon_gas(15).density * 10
     assert np.mean(ends) == pytest.approx(expected, rel=0.02)
     assert np.std(ends) < 1.0
+
+
+def test_without_secondaries_what_a_collision_frees_stops_where_it_is_born() -> None:
+    """As many voxels above 100 keV as Moller's cross-section has collisions along a track; steady loss has none."""
+    off = {"energy": 1.0, "scattering": 0, "bremsstrahlung": False, "secondaries": False}
+    steady, hard = (track(n=1000, fluctuations=on, **off) for on in (False, True))
+    assert (steady[1].value < 0.1).all()
+    assert hard[0] == pytest.approx(1.0, rel=1e-5)
+    kinetic = np.linspace(0.2, 1.0, 2000)
+    lost = electron_stopping(kinetic, XENON) * XENON.a / XENON.z
+    # the track itself leaves some 10 keV in the same voxel
+    low, high = (1000 * np.trapezoid(moller_above(kinetic, cut) / lost, kinetic) for cut in (0.1, 0.085))
+    assert low - 2 * np.sqrt(low) < (hard[1].value > 0.1).sum() < high + 2 * np.sqrt(high)
 
 
 def test_energy_is_conserved_unless_photons_leave() -> None:
