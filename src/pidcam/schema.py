@@ -128,6 +128,16 @@ class EventSchema(Spec):
         return self
 
     @property
+    def channel_names(self) -> dict[str, tuple[str, ...]]:
+        """Those of every image, by its name."""
+        return {image.name: tuple(channel.name for channel in image.channels) for image in self.images}
+
+    @property
+    def axis_names(self) -> dict[str, tuple[str, ...]]:
+        """Those of every image, by its name."""
+        return {image.name: image.axes for image in self.images}
+
+    @property
     def class_names(self) -> tuple[str, ...]:
         return tuple(c.name for c in self.classes)
 

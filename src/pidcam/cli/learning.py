@@ -65,10 +65,11 @@ def compare_command(
 ) -> Shown:
     """Runs side by side on the same test events, with paired significances."""
     from pidcam.cli.show_evaluation import show_comparison
+    from pidcam.training.group import is_group
     from pidcam.verbs.compare import compare, compare_groups
 
     folder = out or runs[0].resolve().parent / "comparison"
-    several = any((run / "group.json").exists() for run in runs)
+    several = any(map(is_group, runs))
     result = compare_groups(runs, out=folder, table=table) if several else compare(runs, out=folder, table=table)
     return {**result.as_json(), "out": str(folder)}, lambda: show_comparison(result, table, folder)
 

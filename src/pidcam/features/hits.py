@@ -1,6 +1,6 @@
 """The hits of an image, of one of its channels, and sums over the hits of each event.
 
-Every sum runs over the hits of one event in cell order, in float64: features do not depend on how events are batched.
+Every sum runs over the hits of one event alone, in float64: features do not depend on how events are batched.
 """
 
 from __future__ import annotations

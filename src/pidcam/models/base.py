@@ -44,8 +44,8 @@ class Inputs:
         return cls(
             {i.name: i.dense_shape for i in schema.images},
             tuple(f.name for f in schema.features),
-            {i.name: tuple(c.name for c in i.channels) for i in schema.images},
-            {i.name: i.axes for i in schema.images},
+            schema.channel_names,
+            schema.axis_names,
         )
 
 

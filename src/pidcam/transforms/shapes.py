@@ -35,18 +35,10 @@ class Shapes(Transform):
         return schema.model_copy(update={"features": schema.features + shapes}), statistics
 
     def __call__(self, batch: Batch, schema: EventSchema, generator: torch.Generator) -> Batch:
-        names, matrix = batch_features(batch, [image.name for image in schema.images], *_named(schema))
+        names, matrix = batch_features(batch, schema.axis_names, schema.channel_names, schema.axis_names)
         columns = torch.from_numpy(np.arcsinh(matrix)).to(batch.device).unbind(1)
         return replace(batch, made=batch.made | dict(zip(names, columns, strict=True)))
 
     def _names(self, schema: EventSchema) -> tuple[str, ...]:
         none = {image.name: np.empty((0, *image.dense_shape)) for image in schema.images}
-        return image_features(none, *_named(schema))[0]
-
-
-def _named(schema: EventSchema) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-    """Channels and axes by image."""
-    return (
-        {image.name: tuple(channel.name for channel in image.channels) for image in schema.images},
-        {image.name: image.axes for image in schema.images},
-    )
+        return image_features(none, schema.channel_names, schema.axis_names)[0]
