@@ -360,11 +360,13 @@ def test_dense_images_have_no_hits(stores: dict[str, Store]) -> None:
 # threads
 
 
-def test_an_error_in_a_thread_reaches_the_caller(store: Store) -> None:
-    loader = Loader(store, "train", batch_size=9, threads=2)
-    loader._label = loader._label[:20]
-    with pytest.raises(IndexError):
-        list(loader)
+def test_an_error_in_a_thread_reaches_the_caller(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise DataError("the hits of image 'image' are damaged")
+
+    monkeypatch.setattr("pidcam.store.assemble.Assembler.batches", fail)
+    with pytest.raises(DataError, match="damaged"):
+        list(Loader(store, "train", batch_size=9, threads=2))
 
 
 def test_two_epochs_at_once_do_not_disturb_each_other(store: Store) -> None:

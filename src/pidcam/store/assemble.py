@@ -83,7 +83,7 @@ class ImageTable:
         _, place, value = self._addresses
         hits = (place, value, shard, first, last, self._each_channel, self._bits)
         with self._past_caches.chosen(flat.nbytes) as past:
-            into = (kernels.scratch_for(flat), past, flat)
+            into = (kernels.scratch_for(flat, past), past, flat)
             if self.kind is Points:
                 grid = self.image
                 kernels.scatter_points(*hits, grid.low, grid.pitch, grid.shape, *into)

@@ -16,16 +16,18 @@ from pidcam.store.intrinsics import LANES, WIDTH, clear, fence, move, pointer, p
 
 AHEAD = 6
 """Events whose hits are on their way from memory while one is put into its image."""
+FAR = 48
+"""The same for what is read in less time than it is on its way: one number of an event."""
 LINE = 64
 """Bytes that memory sends at once."""
 IN_CACHE = 256 << 10
 """Bytes of an image that is made in a cache before it is written."""
 
 
-def scratch_for(out: np.ndarray) -> np.ndarray:
+def scratch_for(out: np.ndarray, past: bool) -> np.ndarray:
     """Memory that the kernels need to fill `out` (n, channels, cells); a thread must not lend it to another."""
     floats = out.shape[1] * out.shape[2]
-    if not 0 < 4 * floats <= IN_CACHE:
+    if not past or not 0 < 4 * floats <= IN_CACHE:
         return np.empty(0, np.float32)
     memory = np.zeros(floats + 2 * LANES, np.float32)
     return memory[-memory.ctypes.data % WIDTH // 4 :]
@@ -110,8 +112,8 @@ def find(edges, event, shard, row):  # type: ignore[no-untyped-def]
 def pick(address, shard, row, like, out):  # type: ignore[no-untyped-def]
     """`out[k]` = element `row[k]` of the column at `address[shard[k]]`."""
     for k in range(len(row)):
-        if k + AHEAD < len(row):
-            prefetch(address[shard[k + AHEAD]] + row[k + AHEAD] * like.itemsize)
+        if k + FAR < len(row):
+            prefetch(address[shard[k + FAR]] + row[k + FAR] * like.itemsize)
         out[k] = carray(pointer(address[shard[k]]), row[k] + 1, like.dtype)[row[k]]
 
 
@@ -130,8 +132,8 @@ def pick_dense(address, shard, row, bits, out):  # type: ignore[no-untyped-def]
 def hit_ranges(offsets, hits, shard, row, first, last):  # type: ignore[no-untyped-def]
     """Where the hits of every event begin and end in its shard; False if a shard tells nonsense."""
     for k in range(len(row)):
-        if k + AHEAD < len(row):
-            prefetch(offsets[shard[k + AHEAD]] + row[k + AHEAD] * 8)
+        if k + FAR < len(row):
+            prefetch(offsets[shard[k + FAR]] + row[k + FAR] * 8)
         edges = carray(pointer(offsets[shard[k]]), row[k] + 2, np.int64)
         first[k], last[k] = edges[row[k]], edges[row[k] + 1]
         if not 0 <= first[k] <= last[k] <= hits[shard[k]]:

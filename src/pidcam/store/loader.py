@@ -19,7 +19,7 @@ from pidcam.batch import Batch, SparseImage
 from pidcam.errors import ConfigError, DataError
 from pidcam.events import Ragged
 from pidcam.schema import ClassSelection
-from pidcam.store.assemble import Assembler, in_memory
+from pidcam.store.assemble import Assembler, Column, in_memory
 from pidcam.store.assemble import batch_from_events as batch_from_events
 from pidcam.store.device import DeviceEvents
 from pidcam.store.memory import WINDOW, Keep, place_to_keep
@@ -100,6 +100,7 @@ class Loader:
         table = selection.table(self.schema) if selection else np.arange(len(self.schema.classes))
         # events without truth have label -1, which indexes the appended last entry
         self._label = np.append(table, -1).astype(np.int16)[label]
+        self._label_column = Column([self._label], np.int16)
         names = selection.names if selection else self.schema.class_names
         named = bool(balance or (selection and selection.groups))
         chosen = np.flatnonzero(self._label >= 0) if named else np.arange(len(label))
@@ -222,7 +223,7 @@ class Loader:
 
     def _load(self, parts: list[Part]) -> Iterator[Batch]:
         events = np.concatenate([part for part, _ in parts])
-        label = self._label[events].astype(np.int64)
+        label = self._label_column.pick(np.zeros(len(events), np.int64), events).astype(np.int64)
         batches = self._assembler.batches(events, label, [len(part) for part, _ in parts])
         for batch, (_, real) in zip(batches, parts, strict=True):
             yield self._on_device(batch if real else _as_padding(batch))

@@ -10,13 +10,14 @@ from typing import Generic, TypeVar
 
 Way = TypeVar("Way")
 
-TRIALS = 12
-"""Uses of each way before the choice; the first, which compiles or meets new memory, does not count."""
+RUN, RUNS, WARM = 8, 4, 3
+"""Each way is used so often in a row, in so many turns; the first uses of a turn do not count: they compile, meet new
+memory, or find in the caches what the other way has left there."""
 
 
 class Quickest(Generic[Way]):
-    """Takes `ways` in turn and times them, then keeps to the one that took less time per amount of work, in the median:
-    the least is that of memory that happens to lie in a cache."""
+    """Takes `ways` in turns and times them, then keeps to the one that took less time per amount of work, in the
+    median: the least is that of memory that happens to lie in a cache."""
 
     def __init__(self, ways: tuple[Way, ...]):
         self._ways = ways
@@ -29,10 +30,10 @@ class Quickest(Generic[Way]):
         if self._best is not None:
             yield self._best
             return
-        turn = min(range(len(self._ways)), key=lambda i: len(self._taken[i]))
+        turn = sum(map(len, self._taken)) // RUN % len(self._ways)  # work that fails is tried again
         start = time.perf_counter()
         yield self._ways[turn]
         self._taken[turn].append((time.perf_counter() - start) / max(work, 1))
-        if all(len(taken) >= TRIALS for taken in self._taken):
-            usual = [median(taken[1:]) for taken in self._taken]
+        if len(self._taken[-1]) == RUN * RUNS:
+            usual = [median(t for i, t in enumerate(taken) if i % RUN >= WARM) for taken in self._taken]
             self._best = self._ways[usual.index(min(usual))]

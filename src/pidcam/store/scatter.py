@@ -48,7 +48,7 @@ def voxels(hits: SparseImage, low: Sequence[float], pitch: Sequence[float], shap
         addresses = (np.array([a.ctypes.data], np.int64) for a in (place, value))
         shard = np.zeros(n, np.int64)
         hits_of = (shard, offsets[:-1], offsets[1:], (0,) * channels, np.empty(0, np.float32))
-        kernels.scatter_points(*addresses, *hits_of, *grid, kernels.scratch_for(flat), True, flat)
+        kernels.scatter_points(*addresses, *hits_of, *grid, kernels.scratch_for(flat, True), True, flat)
         return tensor
     cell, inside = voxel_of(hits.place, low, pitch, shape)
     out = hits.value.new_zeros(n, channels, *shape)
