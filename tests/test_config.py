@@ -132,6 +132,7 @@ def test_merging_goes_into_mappings_and_replaces_lists() -> None:
     ("content", "message"),
     [
         ({"epoch": 3}, "recipe: unknown key 'epoch'; did you mean 'epochs'?"),
+        ({"lr": 3}, "recipe: unknown key 'lr'; did you mean 'optimiser.lr'?"),
         ({"optimiser": {"rl": 3}}, "recipe: unknown key 'optimiser.rl'; did you mean 'optimiser.lr'?"),
         ({"schedule": {"beta": 3}}, "recipe: unknown key 'schedule.beta'; did you mean 'schedule.betas'?"),
         (

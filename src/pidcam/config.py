@@ -6,7 +6,7 @@ Nothing here executes what it reads. An unknown key is an error that names the n
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -93,8 +93,9 @@ def _first_fault(error: ValidationError, model: type[BaseModel], where: str | Pa
     fault = next((f for f in faults if f["type"] == "extra_forbidden"), faults[0])
     path = [str(p) for p in fault["loc"]]
     if fault["type"] == "extra_forbidden":
-        known = _fields_at(model, fault["loc"][:-1])
-        return UnknownNameError("key", ".".join(path), [".".join([*path[:-1], k]) for k in known], where=where)
+        known = [".".join([*path[:-1], k]) for k in _fields_at(model, fault["loc"][:-1])]
+        elsewhere = [name for name in _nested(model) if name.rpartition(".")[2] == path[-1]]
+        return UnknownNameError("key", ".".join(path), elsewhere or known, where=where)
     message = fault["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     given = fault.get("input")
@@ -105,13 +106,26 @@ def _first_fault(error: ValidationError, model: type[BaseModel], where: str | Pa
 
 def _fields_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     for step in location:
-        field = model.model_fields.get(str(step))
-        inner = field.annotation if field else None
-        candidates = [a for a in (inner, *getattr(inner, "__args__", ())) if isinstance(a, type)]
-        models = [a for a in candidates if issubclass(a, BaseModel)]
-        if models:
-            model = models[0]
+        model = _inner(model, str(step)) or model
     return list(model.model_fields)
+
+
+def _nested(model: type[BaseModel], prefix: str = "", above: tuple[type[BaseModel], ...] = ()) -> Iterator[str]:
+    """All keys below the first level, `training.epochs`; of a model that holds itself, once."""
+    for name in model.model_fields:
+        inner = _inner(model, name)
+        if prefix:
+            yield f"{prefix}{name}"
+        if inner and inner not in above:
+            yield from _nested(inner, f"{prefix}{name}.", (*above, model))
+
+
+def _inner(model: type[BaseModel], key: str) -> type[BaseModel] | None:
+    """The model that the value of `key` is, or may be."""
+    field = model.model_fields.get(key)
+    inner = field.annotation if field else None
+    candidates = [a for a in (inner, *getattr(inner, "__args__", ())) if isinstance(a, type)]
+    return next((a for a in candidates if issubclass(a, BaseModel)), None)
 
 
 def options_of(function: Callable[..., Any]) -> type[Spec]:

@@ -69,7 +69,8 @@ class UnknownNameError(InputError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, where: str | Path | None = None):
         known = sorted(known)
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        near = [each for each in known if each.endswith(f".{name}")]  # the same key, of a part
+        near = near or difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         fix = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(known) or 'none'}"
         super().__init__(f"unknown {kind} '{name}'", where=where, fix=fix)
 

@@ -51,5 +51,15 @@ def test_folds_test_every_event_once(egamma_files, tmp_path, no_figures):
     assert sum(of["test"]["n"] for of in summary["members"].values()) == 400
     tested = [Predictions.load(member / "predictions" / "test.parquet") for member in group.members]
     assert len({(f, r) for p in tested for f, r in zip(p.file, p.row, strict=True)}) == 400
+
+    page = pidcam.report(group.path)
+    assert page == group.path / "report.html"
+    text = page.read_text(encoding="utf-8")
+    mean = summary["splits"]["test"]["auc"]["mean"]
+    assert "group, 3 folds: fold-0, fold-1, fold-2" in text  # the title of the table of means and spreads
+    assert f"{mean:.2f}" in text
+    assert "fold 0 of 3 folds stratified, seed 0; fold 1 of 3 folds" in text
+    assert f"train {store.path} --config {group.path}/fold-0/config.yaml --out {group.path} --folds 3\n" in text
+    assert f"evaluate {group.path}\npidcam report {group.path} --out" in text
     with pytest.raises(InputError, match="has 3 folds, not 5; prepare it with --split folds:5"):
         pidcam.train_group(store.path, tmp_path / "other", folds=5, config=TINY)

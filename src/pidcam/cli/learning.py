@@ -71,13 +71,13 @@ def compare_command(
     folder = out or runs[0].resolve().parent / "comparison"
     several = any(map(is_group, runs))
     result = compare_groups(runs, out=folder, table=table) if several else compare(runs, out=folder, table=table)
-    return {**result.as_json(), "out": str(folder)}, lambda: show_comparison(result, table, folder)
+    return {**result.as_json(), "out": str(folder)}, lambda: show_comparison(result, runs, table, folder)
 
 
 @commands.command("report")
 @verb
 def report_command(
-    runs: Annotated[list[Path], typer.Argument(help="One or more evaluated runs.")],
+    runs: Annotated[list[Path], typer.Argument(help="One or more evaluated runs, or groups of them.")],
     out: Out = None,
 ) -> Shown:
     """One page about one or several runs, that opens offline."""

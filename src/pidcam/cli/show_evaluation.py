@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
@@ -36,14 +38,14 @@ def show_evaluation(metrics: Mapping[str, Any], form: str | None) -> None:
     show_warnings(metrics.get("warnings", {}))
 
 
-def show_comparison(result: Comparison | GroupComparison, form: str | None, out: object) -> None:
+def show_comparison(result: Comparison | GroupComparison, runs: Sequence[Path], form: str | None, out: object) -> None:
     """The tables of runs, or that of groups."""
     from pidcam.verbs.compare import comparison_tables
 
     show_tables(comparison_tables(result), form)
     if not form:
         show_warnings(result.warnings)
-        show_wrote("comparison", out, "pidcam report RUN RUN ...")
+        show_wrote("comparison", out, shlex.join(["pidcam", "report", *map(str, runs)]))
 
 
 def show_tables(tables: Sequence[Table], form: str | None) -> None:

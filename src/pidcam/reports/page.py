@@ -185,12 +185,12 @@ def _notes(runs: Sequence[RunView]) -> dict[str, list[str]]:
 
 
 def _all_warnings(runs: Sequence[RunView], warnings: Sequence[str]) -> list[tuple[str, str]]:
-    """(run name or "", sentence), each sentence once where all runs share it."""
+    """(names of runs or "" for all of them, sentence), each sentence once."""
     found = [("", sentence) for sentence in warnings]
     per_run = {run.title or run.name: [*run.warnings, *worries(run.metrics, run.history)] for run in runs}
     for sentence in dict.fromkeys(s for sentences in per_run.values() for s in sentences):
         names = [name for name, sentences in per_run.items() if sentence in sentences]
-        found += [("", sentence)] if len(names) == len(runs) else [(name, sentence) for name in names]
+        found.append(("" if len(names) == len(runs) else ", ".join(names), sentence))
     return found
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from pidcam.detectors.base import detectors
 from pidcam.runs import RunDirectory
 from pidcam.store.store import Store
+from pidcam.training.group import Group
 
 
 def prepare_command(store: Store) -> str:
@@ -24,11 +25,15 @@ def prepare_command(store: Store) -> str:
     return _line("prepare", detector, *learn, *test, "--out", store.path, *words)
 
 
-def run_commands(directory: RunDirectory, store: Path, metrics: Mapping[str, Any]) -> list[str]:
-    """`pidcam train` with the whole configuration and the note of a run, `pidcam evaluate` with all that was asked."""
-    run = directory.path
+def run_commands(
+    directory: RunDirectory, store: Path, metrics: Mapping[str, Any], group: Group | None = None
+) -> list[str]:
+    """`pidcam train` with the whole configuration and the note of a run, `pidcam evaluate` with all that was asked; of
+    the whole group that the run is the first member of, if one is given."""
     note = directory.about.get("note", "")
-    train = _line("train", store, "--config", run / "config.yaml", "--out", run, *(["--note", note] if note else []))
+    run, several = (group.path, [f"--{group.kind}", str(len(group.members))]) if group else (directory.path, [])
+    more = [*several, *(["--note", note] if note else [])]
+    train = _line("train", store, "--config", directory.path / "config.yaml", "--out", run, *more)
     asked: list[str] = []
     if by := metrics.get("by"):
         asked += ["--by", *(of.get("asked", name) for name, of in by.items())]

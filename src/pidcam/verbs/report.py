@@ -21,7 +21,7 @@ from pidcam.schema import EventSchema
 from pidcam.store.store import Store
 from pidcam.tasks.base import Task
 from pidcam.training.config import RunConfig
-from pidcam.training.group import is_group
+from pidcam.training.group import is_group, load_group
 from pidcam.verbs.commands import prepare_command, report_command, run_commands
 from pidcam.verbs.together import Together, compare_all, table_view
 
@@ -34,17 +34,19 @@ def report(
     out: Path | str | None = None,
     reference: str | None = None,
 ) -> Path:
-    """Write one self-contained page about one or several evaluated runs; returns its path.
+    """Write one self-contained page about one or several evaluated runs, or groups of them (of `train_group`), of which
+    it shows every member, their mean and spread; returns its path.
 
-    Default place: `report.html` in the run, or beside several runs. The page is made from the files of the runs alone,
-    and written again whenever it is asked for. Several runs are compared with the first, or with the one called
-    `reference`, as far as they have the same classes and test events.
+    Default place: `report.html` in the run or group, or beside several. The page is made from the files of the runs
+    alone, and written again whenever it is asked for. Several runs are compared with the first, or with the one called
+    `reference`, as far as they have the same classes and test events; groups with groups, member by member.
     """
-    paths = [Path(runs)] if isinstance(runs, str | Path) else [Path(r) for r in runs]
-    if not paths:
+    given = [Path(runs)] if isinstance(runs, str | Path) else [Path(r) for r in runs]
+    if not given:
         raise InputError("no runs to report", fix="give at least one run")
+    paths = [run for path in given for run in (load_group(path).members if is_group(path) else (path,))]
     directories = [RunDirectory.open(path) for path in paths]
-    out = Path(out) if out else paths[0] / "report.html" if len(paths) == 1 else paths[0].parent / "report.html"
+    out = Path(out) if out else given[0] / "report.html" if len(given) == 1 else given[0].parent / "report.html"
     if out.is_dir():
         raise InputError("is a folder, not a page", where=out, fix="choose another --out")
     views = [_view(directory) for directory in directories]
@@ -60,10 +62,10 @@ def report(
     page = render_page(
         views,
         title=f"{about['detector']}: {task.question}",
-        data=_data(about),
+        data=_data([directory.about for directory in directories], views[0].name),
         comparisons=together.sentences,
         tables=together.tables,
-        commands=_commands(directories, stores, views, out),
+        commands=_commands(given, directories, stores, views, out),
         figures=overlay,
         about={k: about[k] for k in ("pidcam", "python", "packages", "machine", "git_commit") if k in about},
         events=events,
@@ -118,16 +120,23 @@ def _store_path(directory: RunDirectory) -> Path:
 
 
 def _commands(
-    directories: Sequence[RunDirectory], stores: Sequence[Store | None], views: Sequence[RunView], out: Path
+    given: Sequence[Path],
+    directories: Sequence[RunDirectory],
+    stores: Sequence[Store | None],
+    views: Sequence[RunView],
+    out: Path,
 ) -> list[str]:
     """What makes the page again, from raw files on; a store that is gone is told by a comment."""
     lines = []
+    groups = {path: load_group(path) for path in given if is_group(path)}
     for directory, store in zip(directories, stores, strict=True):
         gone = f"# the store {_store_path(directory)} is gone: prepare it again"
         lines.append(prepare_command(store) if store else gone)
     for directory, view in zip(directories, views, strict=True):
-        lines += run_commands(directory, _store_path(directory), view.metrics)
-    return [*dict.fromkeys(lines), report_command([d.path for d in directories], out)]
+        group = groups.get(directory.path.parent)
+        if group is None or directory.path == group.members[0]:  # whose configuration is that of all
+            lines += run_commands(directory, _store_path(directory), view.metrics, group)
+    return [*dict.fromkeys(lines), report_command(given, out)]
 
 
 def _events(store: Store | None, predictions: Predictions | None) -> EventSample | None:
@@ -138,7 +147,10 @@ def _events(store: Store | None, predictions: Predictions | None) -> EventSample
     return EventSample("test", rows, stored_events(store, "test", predictions, rows), store.schema)
 
 
-def _data(about: Mapping[str, Any]) -> DataView:
+def _data(abouts: Sequence[Mapping[str, Any]], first: str) -> DataView:
+    """The data of the first run; where the split of others is another (folds), their split and a note."""
+    about = abouts[0]
+    splits = list(dict.fromkeys(f"{each['split']}, seed {each['split_seed']}" for each in abouts))
     dropped = {reason: sum(n.values()) for reason, n in about["accounting"]["dropped"].items()}
     kept = about["accounting"]["kept"]
     classes = list(dict.fromkeys(name for of in kept.values() for name in of))
@@ -146,11 +158,13 @@ def _data(about: Mapping[str, Any]) -> DataView:
     notes = [f"{n:,} events dropped: {reason}" for reason, n in dropped.items()]
     if missing:
         notes.append(f"no events of {', '.join(missing)}")
+    if len(splits) > 1:
+        notes.append(f"numbers of events and fingerprint are those of {first}")
     return DataView(
         detector=about["detector"],
         files=about["files"],
         counts={split: {name: n for name, n in of.items() if name not in missing} for split, of in kept.items()},
-        split=f"{about['split']}, seed {about['split_seed']}",
+        split="; ".join(splits),
         fingerprint=about["split_fingerprint"],
         notes=notes,
     )

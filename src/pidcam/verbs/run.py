@@ -123,7 +123,7 @@ def run(
             metrics[member] = done[member].metrics if evaluated else evaluate(path, train_events=said.train_events)
     comparisons = _against_reference(made, said.reference, several=bool(spread))
     page = report(
-        [run.path for run in done.values()],
+        list(made.values()),
         out=Path(runs) / f"{name}.html",
         reference=str(made[said.reference]) if said.reference in made else None,
     )
