@@ -58,6 +58,9 @@ def test_scoring_holds_the_images_of_few_events(fitted, egamma_store, monkeypatc
     several = score_split(fitted, egamma_store, "train")
     assert [n for n, _ in met] == ([320] if fitted.config.model.name == "bdt" else [8] * 40)
     np.testing.assert_allclose(several.columns["p_electron"], alone.columns["p_electron"], atol=1e-5)
+    met.clear()
+    score_split(fitted, egamma_store, "train", change=lambda batch, number: batch)  # which might make hits dense
+    assert [n for n, _ in met] == [8] * 40
 
 
 def test_images_in_memory_and_from_the_store_score_alike(fitted, egamma_store):
