@@ -35,30 +35,32 @@ FEATURES = "features alone"
 
 @dataclass(frozen=True)
 class Study:
-    """`n` events of each species; `reference` is the published model; `set` goes to every network."""
+    """`n` events of each species; `reference` is the published model; `set` goes to every network, `network` to the one
+    for such events alone, where the recipe of the detector would take too long here."""
 
     n: int
     reference: str | None
     set: tuple[str, ...] = ()
+    network: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
 
 
+COARSE = "{name: downsample, image: planes, factor: {wire: 2, tick: 8}}"
+
 STUDIES = {
     "toy": Study(10000, "one-filter-cnn", ("training.epochs=8",)),
-    "cms-ecal": Study(3000, "reference-cnn", ("training.epochs=4",)),
-    "cms-jets": Study(800, "two-branch", ("training.epochs=4",)),
-    "belle2-pxd": Study(600, "pxd-cnn", ("training.epochs=8",)),
+    "cms-ecal": Study(10000, "reference-cnn"),
+    "cms-jets": Study(4000, "two-branch", ("training.epochs=6",)),
+    "belle2-pxd": Study(2000, "pxd-cnn"),
     "belle2-pxd-clusters": Study(6000, "pxd-mlp"),
-    "clic-lcd": Study(300, "lcd-dnn", ("training.epochs=5",)),
+    "clic-lcd": Study(1500, "lcd-dnn", ("training.epochs=8",)),
     "lariat": Study(
-        150,
+        300,
         "inception",
-        (
-            "training.epochs=4",
-            "transforms=[{name: scale, by: rms}, {name: downsample, image: planes, factor: {wire: 2, tick: 8}}]",
-        ),
+        ("training.epochs=8", f"transforms=[{{name: scale, by: rms}}, {COARSE}]"),
+        (f"transforms=[{{name: shapes}}, {{name: scale, by: rms}}, {COARSE}]",),
     ),
-    "next-tpc": Study(800, "cnn-3d", ("training.epochs=5",), {"voxel": [10, 10, 5], "centred": True}),
+    "next-tpc": Study(4000, "cnn-3d", ("training.epochs=8",), parameters={"voxel": [10, 10, 5], "centred": True}),
 }
 
 
@@ -95,7 +97,7 @@ def study(detector: str, work: Path, more: list[str], assignments: list[str]) ->
     }
     content |= {"train": store.manifest.events("train"), "machine": machine()}
     for name in (*names, *([FEATURES] if store.schema.features and store.schema.images else [])):
-        given = [] if name == "bdt" else [*about.set, *assignments]
+        given = [] if name == "bdt" else [*about.set, *(about.network if name == network else ()), *assignments]
         model = "mlp" if name == FEATURES else name
         if name == FEATURES:
             given.append("transforms=[{name: inputs, images: []}]")

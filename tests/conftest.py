@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from hypothesis import settings
 from matplotlib.figure import Figure
 
 from haste import blank_savefig
@@ -17,6 +18,9 @@ from pidcam.store.store import Store
 EXAMPLES = Path(__file__).parent.parent / "examples" / "data"
 
 DRAW = Figure.savefig
+
+settings.register_profile("untimed", deadline=None)  # machines are busy, first uses compile
+settings.load_profile("untimed")
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # as shells start what runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -87,7 +87,7 @@ def test_nothing_else_is_understood(text: str) -> None:
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_text_is_a_selection_or_one_clear_line(text: str) -> None:
     try:
         found = parse_selection(text, COLUMNS)(COLUMNS)

@@ -73,7 +73,7 @@ def same(one: EventBatch, two: EventBatch) -> bool:
     cuts=st.lists(st.tuples(st.integers(0, 160), st.integers(0, 160)), max_size=5),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_what_is_written_is_read(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], cuts: list[tuple[int, int]], seed: int
 ) -> None:

@@ -17,7 +17,7 @@ VALUES = st.lists(st.floats(-1e6, 1e6) | st.just(np.nan) | st.just(np.inf), max_
 
 
 @given(st.lists(VALUES, max_size=6))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_a_spread_is_that_of_all_values_at_once(chunks: list[list[float]]) -> None:
     gather = SpreadOf()
     for chunk in chunks:

@@ -30,7 +30,7 @@ def only(image: Image, images: Dense | Cells | Points) -> tuple[EventSchema, Eve
     channels=st.integers(1, 2),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_points_are_summed_in_voxels_as_a_histogram_does(
     shape: list[int], counts: list[int], channels: int, seed: int
 ) -> None:

@@ -106,7 +106,7 @@ def content(store: Store) -> dict[str, bytes]:
     st.integers(1, 30),
     st.randoms(use_true_random=False),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_what_goes_in_comes_out(
     tmp_path_factory: pytest.TempPathFactory,
     kind: str,

@@ -72,7 +72,7 @@ def same(one: Batch, two: Batch) -> bool:
     splits=st.sampled_from(["train", "test", ("train", "test")]),
     threads=st.integers(0, 3),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_event_comes_once_an_epoch(
     store: Store, splits: Any, limit: int | None, epoch: int, **options: Any
 ) -> None:
@@ -133,7 +133,7 @@ def noise(batch: Batch, generator: torch.Generator) -> Batch:
 
 
 @given(cursor=st.integers(0, 20), epoch=st.integers(0, 3), threads=st.integers(0, 3), sparse=st.booleans())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_cursor_resumes_with_exactly_the_batches_that_remain(
     store: Store, cursor: int, epoch: int, threads: int, sparse: bool
 ) -> None:
@@ -187,7 +187,7 @@ def test_every_epoch_has_its_own_augmentation(store: Store) -> None:
     epoch=st.integers(0, 3),
     threads=st.integers(0, 1),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_ranks_share_every_batch_also_when_their_number_changes(
     store: Store, batch_size: int, ranks: int, later: int, cursor: int, limit: int, epoch: int, threads: int
 ) -> None:

@@ -21,7 +21,7 @@ def every(order: Order) -> np.ndarray:
 
 
 @given(window=st.integers(1, 1000), seed=st.integers(0, 99), cuts=st.lists(st.integers(0, len(EVENTS)), max_size=4))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_any_piece_of_a_shuffle_is_what_it_is_in_the_whole(window: int, seed: int, cuts: list[int]) -> None:
     whole = every(Shuffled(EVENTS, window, "epoch", seed, 0))
     assert sorted(whole) == EVENTS.tolist()
@@ -70,7 +70,7 @@ def test_stored_order_is_read_ahead_in_windows() -> None:
     epochs=st.integers(1, 4),
     window=st.integers(1, 80),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_classes_have_their_fractions_and_their_events_come_equally_often(
     counts: list[int], weights: list[int], epochs: int, window: int
 ) -> None:

@@ -66,7 +66,7 @@ def make(toy: SimpleNamespace, sample: dict[str, Any]) -> list[EventBatch]:
 
 
 @given(samples())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_event_is_stored_once_or_counted(
     toy: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory, sample: dict[str, Any]
 ) -> None:
@@ -138,7 +138,7 @@ def test_every_event_is_stored_once_or_counted(
 
 
 @given(samples())
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_order_of_files_and_number_of_workers_do_not_matter(
     toy: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory, sample: dict[str, Any]
 ) -> None:

@@ -110,7 +110,7 @@ def test_killed_at_any_moment_the_next_call_ends_with_the_same_store(job: Any, t
 
 
 @given(st.lists(st.integers(1, 30), min_size=2, max_size=6))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_killed_again_and_again_it_still_ends_with_the_same_store(
     job: Any, tmp_path_factory: pytest.TempPathFactory, moments: list[int]
 ) -> None:

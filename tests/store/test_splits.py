@@ -78,7 +78,7 @@ def test_a_fold_must_be_chosen(folds: Path, toy: SimpleNamespace, tmp_path: Path
     st.integers(0, 3),
     st.sampled_from([(0.8, 0.1, 0.1), (0.5, 0.5), (0.25, 0.25, 0.25, 0.25)]),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_no_group_is_torn_and_every_split_has_every_class(
     events: list[tuple[int, int]], seed: int, fractions: tuple[float, ...]
 ) -> None:

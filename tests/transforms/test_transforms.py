@@ -104,7 +104,6 @@ def test_scale_by_given_values_leaves_other_images_alone() -> None:
 
 
 @given(x=st.floats(-1e6, 1e6, width=32), scale=st.floats(1e-3, 1e3))
-@settings(deadline=None)
 def test_asinh_is_odd_linear_below_the_scale_and_logarithmic_above(x: float, scale: float) -> None:
     given_batch = replace(batch(2), images={**batch(2).images, "hcal": torch.tensor([x, -x]).view(2, 1, 1, 1, 1)})
     up, down = built(name="asinh", scale={"hcal": [scale]})(given_batch, SCHEMA, generator()).dense("hcal").flatten()
@@ -135,7 +134,7 @@ def test_hits_are_changed_as_their_cells_are(config: dict[str, Any]) -> None:
 
 
 @given(axes=st.lists(st.sampled_from(["eta", "phi", "depth"]), min_size=1, unique=True), seed=st.integers(0, 999))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_flips_are_undone_by_the_same_flips_and_lose_nothing(axes: list[str], seed: int) -> None:
     flip, before = built(name="flip", axes=axes), batch(9, seed)
     after = flip(before, SCHEMA, generator(seed))
@@ -163,7 +162,7 @@ def test_images_are_flipped_alike_and_about_half_of_them() -> None:
 
 
 @given(cells=st.integers(1, 9), seed=st.integers(0, 999))
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 def test_a_shift_moves_all_images_alike_and_keeps_what_stays_inside(cells: int, seed: int) -> None:
     before = batch(20, seed)
     after = built(name="shift", axes=["eta"], cells=cells)(before, SCHEMA, generator(seed))
