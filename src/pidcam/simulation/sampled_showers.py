@@ -17,6 +17,8 @@ MEV = 1e-3
 
 ALBEDO_RADIUS, ALBEDO_DEPTH = 2.0, 3.0
 """Radius in R_M of what travels backwards, and how many X0 before the shower it is seen."""
+LEAST = 0.3
+"""1/X0, in tungsten: no tail of a shower dies sooner than photons of least attenuation, 0.273 (NIST XCOM); tuned."""
 KNOCK_ON = 0.1
 """Probability of an energy transfer of more than 10 xi, which is xi / 10 xi (Rutherford)."""
 
@@ -24,18 +26,21 @@ KNOCK_ON = 0.1
 class Tuning(NamedTuple):
     """What full simulation of this calorimeter adds to the published fit, which is of lead, iron and copper plates.
 
-    later, longer: added to T and to alpha; spread: times the fluctuations of both; core, tail: times the radii; wider:
+    later, longer: added to T and to alpha; core, tail: times the radii; wider:
     fluctuation of the radii from shower to shower; albedo: energy per X0 that particles travelling backwards leave
-    before the maximum, over the energy of the shower (the fitted gamma distribution begins with nothing).
+    before the maximum, over the energy of the shower (the fitted gamma distribution begins with nothing); needle, fade,
+    thin: of the core the part needle * exp(-fade * age) is energetic particles within `thin` of its radius.
     """
 
     later: float
     longer: float
-    spread: float
     core: float
     tail: float
     wider: float
     albedo: float
+    needle: float
+    fade: float
+    thin: float
 
 
 @compiled
@@ -65,26 +70,35 @@ def shower_em(images, event, energy, x, y, slope_x, slope_y, start, shape, mediu
     for s in range(len(energy)):
         t, sigma_t, a, sigma_a, rho = log_profile_sampling(energy[s], medium, sampling)
         mean_a = math.log(math.exp(a) + tuning.longer)
-        logs = (math.log(math.exp(t) + tuning.later), tuning.spread * sigma_t, mean_a, tuning.spread * sigma_a, rho)
+        logs = (math.log(math.exp(t) + tuning.later), sigma_t, mean_a, sigma_a, rho)
         peak, alpha = draw_profile(logs, rng)
         beta = (alpha - 1) / peak
         norm = alpha * math.log(beta) - math.lgamma(alpha)
         wider = math.exp(tuning.wider * rng.standard_normal())
+        density, depth = 0.0, stack.x0[0] - start[s]
         for k in range(len(stack.x0)):
-            depth = stack.x0[k] - start[s]
+            pace = stack.faster[k] if depth > peak else 1.0
+            step = pace * (stack.x0[k] - stack.x0[k - 1]) if k else 0.0
+            depth += step
             at_x, at_y = x[s] + slope_x[s] * stack.z[k], y[s] + slope_y[s] * stack.z[k]
-            scale, spot, moliere = energy[s] / MEV * stack.seen_em[k], stack.spot_em[k], stack.moliere[k]
+            scale, spot, moliere = energy[s] / MEV * stack.seen_em[k] * pace, stack.spot_em[k], stack.moliere[k]
             if -ALBEDO_DEPTH < depth < peak:
                 wide, seen = ALBEDO_RADIUS * moliere, tuning.albedo * scale
                 spots(images, event[s], at_x, at_y, k, seen, spot, shape, wide, wide, 1.0, stack, rng)
             if depth <= 0:
                 continue
-            density = math.exp(norm + (alpha - 1) * math.log(depth) - beta * depth)
+            floor = density * math.exp(-LEAST * step) if depth > peak else 0.0
+            density = max(math.exp(norm + (alpha - 1) * math.log(depth) - beta * depth), floor)
             if density < 1e-7 and depth > peak:
                 break
-            core, tail, fraction = radial_sampling(energy[s], shower_age(depth, peak, alpha, mean_a), medium, sampling)
+            tau = shower_age(depth, peak, alpha, mean_a)
+            core, tail, fraction = radial_sampling(energy[s], tau, medium, sampling)
             core, tail = core * tuning.core * wider * moliere, tail * tuning.tail * wider * moliere
-            spots(images, event[s], at_x, at_y, k, density * scale, spot, shape, core, tail, fraction, stack, rng)
+            needle, thin = fraction * tuning.needle * math.exp(-tau * tuning.fade), tuning.thin * core
+            seen = density * scale
+            spots(images, event[s], at_x, at_y, k, seen * needle, spot, shape, thin, thin, 1.0, stack, rng)
+            rest = (fraction - needle) / (1 - needle)
+            spots(images, event[s], at_x, at_y, k, seen * (1 - needle), spot, shape, core, tail, rest, stack, rng)
 
 
 @compiled
