@@ -346,8 +346,23 @@ def test_one_kind_at_a_time(tmp_path: Path, egamma_store: Store) -> None:
     assert message([raw, store]) == f"{store}: is a store, but {raw} is a raw file; inspect them one by one"
     assert message([store, store]) == f"{store}: 2 stores are given; inspect them one by one"
     assert message([]) == "nothing to inspect; give raw files, a store or a run"
-    fix = "name the raw files in it, or a folder that prepare or train wrote"
-    assert message(tmp_path) == f"{tmp_path}: is a folder, but neither a store nor a run; {fix}"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    fault = f"{empty}: is a folder without raw files (.h5, .hdf, .hdf5); name the files themselves"
+    assert message(empty, detector="cms-ecal") == fault
+
+
+def test_a_folder_stands_for_the_raw_files_in_and_below_it(tmp_path: Path, egamma_files: list[Path]) -> None:
+    for number, path in enumerate(egamma_files):
+        (tmp_path / "raw" / str(number)).mkdir(parents=True)
+        (tmp_path / "raw" / str(number) / path.name).write_bytes(path.read_bytes())
+        (tmp_path / "raw" / str(number) / "log.txt").write_text("made on a Monday")
+    assert pidcam.inspect(tmp_path / "raw", detector="cms-ecal").parts[1].name.endswith(egamma_files[1].name)
+    store = pidcam.prepare("cms-ecal", [tmp_path / "raw"], tmp_path / "store", workers=1)
+    assert [source.name for source in store.manifest.sources] == sorted(path.name for path in egamma_files)
+    run = pidcam.train(store.path, tmp_path / "run", model="bdt", set=["model.trees=2"])
+    told = pidcam.predict(run.path, tmp_path / "raw", tmp_path / "scores.parquet")
+    assert told.events == sum(store.manifest.events(split) for split in store.splits)
 
 
 def test_a_detector_that_is_another(egamma_store: Store, toy: Detector) -> None:

@@ -56,9 +56,10 @@ def load_card(path: Path | str) -> Card:
 
 
 def raw_files(detector: Detector | Path | str, files: Sequence[Path | str] = ()) -> list[Path]:
-    """The raw files to read: those given, or those that the card names. `InputError` if there are none."""
+    """The raw files to read: those given, or those in given folders; else those that the card names. `InputError` if
+    there are none."""
     if files or isinstance(detector, Detector) or not is_card(detector):
-        return raw_paths(files) if files else []
+        return raw_paths(files, find_detector(detector).layout.format) if files else []
     card, folder = load_card(detector), Path(detector).parent
     found = []
     for pattern in card.files:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 from pidcam.errors import InputError, MismatchError
-from pidcam.formats.layout import HitRows, Layout, TextOptions, formats
+from pidcam.formats.layout import FolderFormat, HitRows, Layout, TextOptions, formats
 from pidcam.formats.raw import read_head
 from pidcam.formats.text_lines import split
 
@@ -31,17 +31,37 @@ LINES = 2000
 """Lines of a text file that are looked at."""
 
 
-def raw_paths(paths: Sequence[Path | str]) -> list[Path]:
-    """The raw files among what a user names: of a folder of folders of pictures, those."""
+def raw_paths(paths: Sequence[Path | str], kind: str | None = None) -> list[Path]:
+    """The raw files among what a user names: of a folder all that lie in it and below, of format `kind` if it is known.
+
+    A folder with pictures in it is one raw file. Raises `InputError` where there are none.
+    """
+    kinds = [formats[name] for name in ([kind] if kind else formats)]
+    pictures = {s for each in kinds if isinstance(each, FolderFormat) and each.folders for s in each.suffixes}
+    files = {s for each in kinds for s in each.suffixes} - pictures
     result: list[Path] = []
-    suffixes = formats["pictures"].suffixes
     for path in map(Path, paths):
-        inside = sorted(p for p in path.iterdir() if not p.name.startswith(".")) if path.is_dir() else []
-        folders = [p for p in inside if p.is_dir()]
-        result += folders if folders and not any(p.suffix.lower() in suffixes for p in inside) else [path]
+        found = list(_inside(path, pictures, files)) if path.is_dir() else [path]
+        if not found:
+            wanted = ", ".join(sorted(pictures | files))
+            raise InputError(f"is a folder without raw files ({wanted})", where=path, fix="name the files themselves")
+        result += found
     if not result:
         raise InputError("no raw files were given", fix="give at least one file")
     return list(dict.fromkeys(result))
+
+
+def _inside(folder: Path, pictures: Set[str], files: Set[str]) -> Iterator[Path]:
+    """The raw files that a folder is or holds: whatever is called otherwise (a log, a picture of a plot) is none."""
+    inside = sorted(p for p in folder.iterdir() if not p.name.startswith("."))
+    if any(p.suffix.lower() in pictures for p in inside):
+        yield folder
+        return
+    for path in inside:
+        if path.is_dir():
+            yield from _inside(path, pictures, files)
+        elif path.suffix.lower() in files:
+            yield path
 
 
 def format_of(paths: Sequence[Path]) -> str:

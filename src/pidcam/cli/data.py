@@ -44,7 +44,9 @@ def list_command(
 @commands.command("inspect")
 @verb
 def inspect_command(
-    paths: Annotated[list[Path], typer.Argument(help="Raw files of one detector, or a store, or a run.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Raw files of one detector or folders of them, or a store, or a run.")
+    ],
     detector: Annotated[
         str | None, typer.Option("--detector", "-d", help="Which detector. [default: found out]", show_default=False)
     ] = None,
@@ -124,7 +126,7 @@ def download_command(
 @commands.command("card")
 @verb
 def card_command(
-    files: Annotated[list[Path], typer.Argument(help="Raw files, or folders of pictures.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(help="Raw files, or folders of them.", show_default=False)],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Card to write. [default: NAME.yaml]", show_default=False)
     ] = None,
@@ -143,7 +145,8 @@ def card_command(
 def prepare_command(
     detector: Annotated[str, typer.Argument(help="Name of a detector (see: pidcam list detectors), or a card.")],
     files: Annotated[
-        list[Path] | None, typer.Argument(help="Raw files, in any order. [default: the card's]", show_default=False)
+        list[Path] | None,
+        typer.Argument(help="Raw files or folders of them, in any order. [default: the card's]", show_default=False),
     ] = None,
     out: Out = None,
     split: Annotated[

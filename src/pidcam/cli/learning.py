@@ -92,7 +92,9 @@ def report_command(
 @verb
 def predict_command(
     run: Annotated[Path, typer.Argument(help="Fitted run.")],
-    inputs: Annotated[list[Path], typer.Argument(help="Raw files of the run's detector, or one store.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(help="Raw files of the run's detector or folders of them, or one store.")
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", help="Table to write: .parquet, .h5 or .root.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing table.")] = False,
     drop_bad: Annotated[bool, typer.Option("--drop-bad", help="Leave out and count bad events.")] = False,

@@ -224,7 +224,7 @@ class ColumnarFormat(Format, Protocol):
 
 @runtime_checkable
 class FolderFormat(Format, Protocol):
-    """A format of which a whole folder may be one raw file."""
+    """A format of which a whole folder, where files with its suffixes lie, may be one raw file."""
 
     folders: bool
 
@@ -242,12 +242,6 @@ class WritableFormat(Format, Protocol):
 
 
 formats: Registry[Format] = Registry("format", "pidcam.formats")
-
-
-def reads_folders(layout: Layout) -> bool:
-    """Whether a folder may be one raw file."""
-    chosen = formats[layout.format]
-    return isinstance(chosen, FolderFormat) and chosen.folders
 
 
 def open_reader(path: Path, layout: Layout, schema: EventSchema, *, truth: bool = True) -> Reader:

@@ -11,12 +11,13 @@ from typing import Literal
 import numpy as np
 
 from pidcam.cards import find_detector
+from pidcam.cards.kinds import raw_paths
 from pidcam.detectors.base import Detector, detectors
 from pidcam.errors import InputError, MismatchError
 from pidcam.events import EventBatch
 from pidcam.files import atomic_path, require_absent
 from pidcam.formats.columns import MissingColumnError
-from pidcam.formats.layout import Reader, formats, open_reader, reads_folders
+from pidcam.formats.layout import Reader, formats, open_reader
 from pidcam.formats.raw import read_head
 from pidcam.inspection.facts import EventFacts, Inspection, PartFacts, StoreFacts
 from pidcam.inspection.inspector import Inspector
@@ -34,7 +35,7 @@ READ_BYTES = 64 << 20
 def inspect(
     paths: Path | str | Sequence[Path | str], *, detector: str | None = None, out: Path | str | None = None
 ) -> Inspection:
-    """Look at raw files of one detector, at one store or at one run, and tell what is there.
+    """Look at raw files of one detector (or folders of them), at one store or at one run, and tell what is there.
 
     Which `detector` raw files are of is found out if only one fits. Events are counted and summed up in one pass with
     bounded memory; bad ones are counted, missing labels are fine. `out` is a new folder for pictures (PNG) of a sample
@@ -42,7 +43,9 @@ def inspect(
     """
     chosen = [Path(paths)] if isinstance(paths, str | Path) else [Path(p) for p in paths]
     known = None if detector is None else find_detector(detector)
-    kind = _kind_of_all(chosen, folders=known is not None and reads_folders(known.layout))
+    kind = _kind_of_all(chosen)
+    if kind == "raw file":
+        chosen = raw_paths(chosen, known.layout.format if known else None)
     if out is None:
         return _look(kind, chosen, detector, None)
     if kind == "run":
@@ -65,10 +68,10 @@ def _look(kind: Kind, paths: list[Path], detector: str | None, out: Path | None)
     return found
 
 
-def _kind_of_all(paths: list[Path], *, folders: bool) -> Kind:
+def _kind_of_all(paths: list[Path]) -> Kind:
     if not paths:
         raise InputError("nothing to inspect", fix="give raw files, a store or a run")
-    kinds = [_kind(path, folders) for path in paths]
+    kinds = [_kind(path) for path in paths]
     other = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), None)
     if other is not None:
         what = f"is a {kinds[other]}, but {paths[0]} is a {kinds[0]}"
@@ -78,17 +81,10 @@ def _kind_of_all(paths: list[Path], *, folders: bool) -> Kind:
     return kinds[0]
 
 
-def _kind(path: Path, folders: bool) -> Kind:
-    if not path.is_dir():
-        return "raw file"
+def _kind(path: Path) -> Kind:
     if (path / "run.json").exists():
         return "run"
-    if is_store(path):
-        return "store"
-    if folders:
-        return "raw file"
-    fix = "name the raw files in it, or a folder that prepare or train wrote"
-    raise InputError("is a folder, but neither a store nor a run", where=path, fix=fix)
+    return "store" if is_store(path) else "raw file"
 
 
 def _require_detector(asked: str | None, found: str, path: Path) -> None:

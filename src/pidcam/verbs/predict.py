@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from pidcam.batch import Batch
+from pidcam.cards.kinds import raw_paths
 from pidcam.deploy.tables import table_writer
 from pidcam.errors import InputError
 from pidcam.events import EventBatch
 from pidcam.files import require_absent, short_names
 from pidcam.formats.checks import check_events
-from pidcam.formats.layout import open_reader, reads_folders
+from pidcam.formats.layout import open_reader
 from pidcam.predictions import Predictions
 from pidcam.progress import progress
 from pidcam.store.loader import Loader
@@ -58,7 +59,8 @@ def predict(
     calibrated: bool = False,
     fast: bool = False,
 ) -> Predicted:
-    """Score raw files of the run's detector, or one store (all its splits), into `out` (.parquet, .h5 or .root).
+    """Score raw files of the run's detector, or folders of them, or one store (all its splits), into `out` (.parquet,
+    .h5 or .root).
 
     `fast` predicts in bf16 where that is faster here, and measures on the first events what it does to scores and AUC.
     Of a group of runs (`train --repeats`, `--folds`) the scores are averaged.
@@ -78,7 +80,9 @@ def predict(
         raise InputError("nothing to predict", fix="give raw files or a store")
     quick = None
     temperatures = [read_temperature(each.path) if calibrated else None for each in runs]
-    from_store = len(paths) == 1 and paths[0].is_dir() and (is_store(paths[0]) or not reads_folders(run.raw_layout))
+    from_store = len(paths) == 1 and is_store(paths[0])
+    if not from_store:
+        paths = raw_paths(paths, run.raw_layout.format)
     if fast:
         quick = _quicken(runs, paths, from_store)[0]
     source = _from_store(run, paths[0]) if from_store else _from_files(run, paths, drop_bad)

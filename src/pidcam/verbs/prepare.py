@@ -50,6 +50,6 @@ def prepare(
     out = Path("stores") / found.name if out is None else Path(out)
     if (out / NAME).exists():
         say(f"{out}: looking whether the store that is there is the one asked for")
-    learn, judge = raw_files(detector, files), [Path(path) for path in test]
+    learn, judge = raw_files(detector, files), raw_files(detector, test) if test else []
     with on_cluster(cluster) as executor:
         return prepare_store(found, learn, out, parsed, test=judge, workers=workers, executor=executor)
