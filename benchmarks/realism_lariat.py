@@ -28,7 +28,7 @@ from pidcam.simulation.kinematics import moving
 from pidcam.simulation.matter_transport import propagate
 from pidcam.simulation.voxels import new_voxel_table
 from pidcam.simulators.lariat import BORN, LONGEST, Lariat, argon_tables, chamber
-from realism_table import peak_row, print_table, row
+from realism_table import Row, in_both, peak_row, print_table, row, summary
 
 SPECIES = {"e-": 11, "gamma": 22, "mu-": 13, "pi-": -211, "pi+": 211, "proton": 2212, "kaon+": 321}
 VOXEL, LOW, HIGH = 3.0, (-1501.5, -1501.5, -601.5), (1501.5, 1501.5, 3301.5)
@@ -144,7 +144,7 @@ def half_way(sample: Sample) -> np.ndarray:
     return sums(sample, (near & (np.hypot(*sample.place[:, :2].T) < 100)).astype(float))
 
 
-def rows_of(name: str, mine: Sample, theirs: Sample, rng: np.random.Generator) -> list[dict[str, object]]:
+def rows_of(name: str, mine: Sample, theirs: Sample, rng: np.random.Generator) -> list[Row]:
     both, rows = (mine, theirs), []
 
     def add(title: str, values: Callable[[Sample], np.ndarray]) -> None:
@@ -192,15 +192,18 @@ def main() -> None:
     parser.add_argument("--half", type=int, default=1, choices=(0, 1))
     parser.add_argument("--times", type=int, default=4)
     options = parser.parse_args()
-    report: dict[str, object] = {}
+    report: dict[str, list[Row]] = {}
     for name, pdg in SPECIES.items():
-        rng = np.random.default_rng(1)
-        theirs = reference(options.folder / f"{name}.npz", options.half)
-        mine = simulated(pdg, np.tile(theirs.kinetic.astype(float), options.times), rng)
-        rows = rows_of(name, mine, theirs, rng)
-        print(f"\n**{name}**: {len(mine.kinetic)} simulated, {len(theirs.kinetic)} of the reference\n")
-        print_table(rows)
-        report[name] = rows
+
+        def rows(half: int, name: str = name, pdg: int = pdg) -> list[Row]:
+            rng, theirs = np.random.default_rng(1), reference(options.folder / f"{name}.npz", half)
+            mine = simulated(pdg, np.tile(theirs.kinetic.astype(float), options.times), rng)
+            return rows_of(name, mine, theirs, rng)
+
+        print(f"\n**{name}**\n")
+        report[name] = in_both(rows, options.half)
+        print_table(report[name])
+    print(f"\nAll: {summary([r for rows in report.values() for r in rows])}")
     print(json.dumps(report))
 
 

@@ -1,8 +1,21 @@
-"""Mean and width of distributions, simulated beside reference: one row each, and whether they agree."""
+"""Mean and width of distributions, simulated beside reference: one row each, whether they agree, and whether they do
+with the other half of the reference.
+
+A value agrees within the larger of 5 % and two standard errors of the difference. Errors are those of both samples, of
+widths by the fourth moment, of peaks from resampling: tails are long. `by_chance` says how many values of a table are
+outside if simulation and reference are alike.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
+from scipy.special import erfc
+
+SHARE, ERRORS = 0.05, 2.0
+KINDS = ("mean", "width")
+Row = dict[str, object]
 
 
 def moments(values: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -14,14 +27,20 @@ def moments(values: np.ndarray) -> tuple[tuple[float, float], tuple[float, float
     return (mean, width / n**0.5), (width, width * (max(kurtosis - 1, 0.1) / (4 * n)) ** 0.5)
 
 
-def row(name: str, simulated: np.ndarray, reference: np.ndarray) -> dict[str, object]:
-    """Agrees where both differ by less than 5 % or two standard errors of their difference."""
-    result: dict[str, object] = {"name": name, "agrees": True}
-    for kind, (a, da), (b, db) in zip(("mean", "width"), moments(simulated), moments(reference), strict=True):
-        within = abs(a - b) <= max(0.05 * abs(b), 2 * np.hypot(da, db))
-        result |= {kind: [a, b, float(np.hypot(da, db))], f"{kind}_agrees": bool(within)}
+def compared(name: str, simulated: object, reference: object) -> Row:
+    """A row of two values with their errors each, ((mean, error), (width, error))."""
+    result: Row = {"name": name, "agrees": True}
+    for kind, (a, da), (b, db) in zip(KINDS, simulated, reference, strict=True):  # type: ignore[call-overload]
+        error = float(np.hypot(da, db))
+        within = abs(a - b) <= max(SHARE * abs(b), ERRORS * error)
+        result |= {kind: [float(a), float(b), error], f"{kind}_agrees": bool(within)}
         result["agrees"] = bool(result["agrees"]) and bool(within)
     return result
+
+
+def row(name: str, simulated: np.ndarray, reference: np.ndarray) -> Row:
+    """Mean and standard deviation."""
+    return compared(name, moments(simulated), moments(reference))
 
 
 def peak(values: np.ndarray) -> tuple[float, float]:
@@ -37,30 +56,56 @@ def peak(values: np.ndarray) -> tuple[float, float]:
     return float(top), float(middle[above[-1]] - middle[above[0]] + middle[1] - middle[0])
 
 
-def boot(values: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def of_peak(values: np.ndarray, rng: np.random.Generator) -> list[tuple[float, float]]:
     """Peak and width, each with its standard error from resampling."""
-    tries = np.array([peak(rng.choice(values, len(values))) for _ in range(30)])
-    return np.array(peak(values)), tries.std(axis=0)
+    tries = np.array([peak(rng.choice(values, len(values))) for _ in range(100)])
+    return list(zip(peak(values), tries.std(axis=0), strict=True))
 
 
-def peak_row(name: str, simulated: np.ndarray, reference: np.ndarray, rng: np.random.Generator) -> dict[str, object]:
-    """The same of the most probable value and the full width at half maximum."""
-    (a, da), (b, db) = boot(simulated, rng), boot(reference, rng)
-    result: dict[str, object] = {"name": name, "agrees": True}
-    for i, kind in enumerate(("mean", "width")):
-        within = abs(a[i] - b[i]) <= max(0.05 * b[i], 2 * np.hypot(da[i], db[i]))
-        result |= {kind: [a[i], b[i], float(np.hypot(da[i], db[i]))], f"{kind}_agrees": bool(within)}
-        result["agrees"] = bool(result["agrees"]) and bool(within)
-    return result
+def peak_row(name: str, simulated: np.ndarray, reference: np.ndarray, rng: np.random.Generator) -> Row:
+    """The most probable value and the full width at half maximum."""
+    return compared(name, of_peak(simulated, rng), of_peak(reference, rng))
 
 
-def print_table(rows: list[dict[str, object]]) -> None:
-    """In Markdown; a value outside is bold."""
-    print("| | mean | reference | width | reference |\n|---|---|---|---|---|")
+def by_chance(rows: list[Row]) -> float:
+    """How many values are outside, in the mean, where simulation and reference are alike."""
+    total = 0.0
+    for kind in KINDS:
+        for _, value, error in (r[kind] for r in rows):  # type: ignore[misc]
+            total += float(erfc(max(SHARE * abs(value) / error, ERRORS) / 2**0.5)) if error > 0 else 0.0
+    return total
+
+
+def in_both(rows_of: Callable[[int], list[Row]], half: int) -> list[Row]:
+    """Rows of `rows_of(half)`; of those outside, `other half` tells whether each value is inside in the other half."""
+    rows, others = rows_of(half), rows_of(1 - half)
+    for r, other in zip(rows, others, strict=True):
+        r |= {f"{kind}_other_half": [*other[kind], other[f"{kind}_agrees"]] for kind in KINDS}  # type: ignore[misc]
+    return rows
+
+
+def _in_other_half(r: Row) -> str:
+    """Of a row that is outside: both values of the other half, and how many standard errors they are apart."""
+    words = []
+    for kind in (k for k in KINDS if not r[f"{k}_agrees"] and f"{k}_other_half" in r):
+        a, b, error, agrees = r[f"{kind}_other_half"]  # type: ignore[misc]
+        words.append(f"{kind} {'inside' if agrees else 'outside'}: {a:.4g}, {b:.4g} ({(a - b) / error:+.1f} s.e.)")
+    return "; ".join(words)
+
+
+def print_table(rows: list[Row]) -> None:
+    """In Markdown; a value outside is bold, and by how many standard errors."""
+    print("| | mean | reference | width | reference | other half |\n|---|---|---|---|---|---|")
     for r in rows:
         cells = []
-        for kind in ("mean", "width"):
-            a, b, _ = r[kind]  # type: ignore[misc]
-            cells += [f"{a:.4g}" if r[f"{kind}_agrees"] else f"**{a:.4g}**", f"{b:.4g}"]
-        print(f"| {r['name']} | " + " | ".join(cells) + " |")
-    print(f"{sum(bool(r['agrees']) for r in rows)} of {len(rows)} rows agree")
+        for kind in KINDS:
+            a, b, error = r[kind]  # type: ignore[misc]
+            cells += [f"{a:.4g}" if r[f"{kind}_agrees"] else f"**{a:.4g}** ({(a - b) / error:+.1f})", f"{b:.4g}"]
+        print(f"| {r['name']} | " + " | ".join([*cells, _in_other_half(r)]) + " |")
+    print(f"\n{summary(rows)}")
+
+
+def summary(rows: list[Row]) -> str:
+    """How many values agree, and how many would not by chance."""
+    values = [bool(r[f"{kind}_agrees"]) for r in rows for kind in KINDS]
+    return f"{sum(values)} of {len(values)} values agree; by chance {by_chance(rows):.1f} would not"
