@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from pidcam.recall import Recalled
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,8 @@ class Batch:
     images: name -> (n, channels, *shape) float32, or `SparseImage`; features, targets: name -> (n,) float32;
     label: (n,) int64, index into the task's classes, -1 where unknown; weight: (n,) float32; event: (n, 2) int64, the
     (file, row) every event came from, (-1, -1) for `padding`; made: name -> (n,) float32, features that transforms
-    added: inputs of a model like the others, but nothing that is told of an event beside its scores.
+    added: inputs of a model like the others, but nothing that is told of an event beside its scores; recalled: what was
+    computed of these events in an earlier epoch, as long as they are as they were then.
     """
 
     images: dict[str, Tensor | SparseImage]
@@ -110,6 +114,7 @@ class Batch:
     weight: Tensor
     event: Tensor
     made: dict[str, Tensor] = field(default_factory=dict)
+    recalled: Recalled | None = None
 
     def __len__(self) -> int:
         return len(self.label)
@@ -129,17 +134,20 @@ class Batch:
         def move(x):  # type: ignore[no-untyped-def]
             return {k: v.to(device) for k, v in x.items()} if isinstance(x, dict) else x.to(device)
 
-        return Batch(**{f.name: move(getattr(self, f.name)) for f in fields(self)})
+        return replace(self, **{name: move(value) for name, value in self._values()})
 
     def rows(self, start: int, stop: int) -> Batch:
-        """Events `[start, stop)` of the batch, without a copy."""
+        """Events `[start, stop)` of the batch, without a copy; nothing is recalled of them."""
 
         def cut(x):  # type: ignore[no-untyped-def]
             if isinstance(x, dict):
                 return {k: cut(v) for k, v in x.items()}
             return x.rows(start, stop) if isinstance(x, SparseImage) else x[start:stop]
 
-        return Batch(**{f.name: cut(getattr(self, f.name)) for f in fields(self)})
+        return Batch(**{name: cut(value) for name, value in self._values()})
+
+    def _values(self) -> Iterator[tuple[str, Any]]:
+        return ((f.name, getattr(self, f.name)) for f in fields(self) if f.name != "recalled")
 
     def dense(self, name: str) -> Tensor:
         """The image `name` as (n, channels, *shape), also where it was loaded as hits."""

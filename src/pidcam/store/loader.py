@@ -18,6 +18,7 @@ import torch
 from pidcam.batch import Batch, SparseImage
 from pidcam.errors import ConfigError, DataError
 from pidcam.events import Ragged
+from pidcam.recall import Recall
 from pidcam.schema import ClassSelection
 from pidcam.store.assemble import Assembler, Column, in_memory
 from pidcam.store.assemble import batch_from_events as batch_from_events
@@ -56,6 +57,9 @@ class Loader:
     windows of that many: its blocks in random order, the events of a window shuffled. The order depends on the store
     and on `window`, never on the machine.
 
+    recall: features that transforms compute of an event are kept for the next epoch: for a `change` that gives its
+    transforms the events as they are in the store.
+
     rank, ranks: this process and how many share the epoch (`torch.distributed`). `batch_size` is that of all ranks
     together: a step is one batch of the one order, and each rank gets its part of it, so that ranks see disjoint
     events, all take `len(loader)` steps, and order and cursor mean the same for any number of ranks. Parts differ by at
@@ -83,6 +87,7 @@ class Loader:
         balance: Balance | None = None,
         keep: Keep = "auto",
         window: int = WINDOW,
+        recall: bool = False,
         rank: int = 0,
         ranks: int = 1,
     ):
@@ -111,6 +116,7 @@ class Loader:
         self._fractions = fractions_of(balance, names, self.labels, shuffle=shuffle) if balance else {}
         self._names = names
         self._last_order: tuple[int, Order] | None = None
+        self._recall = Recall(len(label)) if recall else None
         for name in sparse:
             self.schema.image(name)
         self.bytes = sum(map(store.bytes, self.splits))
@@ -225,8 +231,9 @@ class Loader:
         events = np.concatenate([part for part, _ in parts])
         label = self._label_column.pick(np.zeros(len(events), np.int64), events).astype(np.int64)
         batches = self._assembler.batches(events, label, [len(part) for part, _ in parts])
-        for batch, (_, real) in zip(batches, parts, strict=True):
-            yield self._on_device(batch if real else _as_padding(batch))
+        for batch, (part, real) in zip(batches, parts, strict=True):
+            batch = self._on_device(batch if real else _as_padding(batch))
+            yield replace(batch, recalled=self._recall.of(part)) if self._recall and self.change else batch
 
     def _on_device(self, batch: Batch) -> Batch:
         if self.keep == "device" or (batch.device == self.device and not self._flat):

@@ -134,7 +134,7 @@ class Run:
         options = self.config.training
         if training:
             how |= {"shuffle": True, "keep": options.resident, "window": options.window, "balance": options.balance}
-        return Loader(store, split, limit=limit, **how)
+        return Loader(store, split, limit=limit, recall=True, **how)
 
     def how_loaded(self, store: HasManifest, *, training: bool, ranks: Ranks | None = None) -> dict[str, Any]:
         """Options of a loader that do not depend on where the events are."""

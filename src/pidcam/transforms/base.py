@@ -7,6 +7,7 @@ run records numbers and the same change is made wherever the model goes. Augment
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 import torch
@@ -82,9 +83,11 @@ class Chain:
         return [{"name": name, **transform.model_dump(mode="json")} for name, transform, _ in self.steps]
 
     def __call__(self, batch: Batch, generator: torch.Generator | None = None, *, training: bool = False) -> Batch:
-        """The changed batch; augmentations act in training only."""
+        """The changed batch; augmentations act in training only. What is recalled of events holds until the first."""
         generator = generator or torch.Generator().manual_seed(0)
         for _, transform, schema in self.steps:
             if training or not transform.augmentation:
                 batch = transform(batch, schema, generator)
-        return batch
+                if transform.augmentation:
+                    batch = replace(batch, recalled=None)
+        return replace(batch, recalled=None) if batch.recalled else batch

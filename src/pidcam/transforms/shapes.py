@@ -20,7 +20,8 @@ class Shapes(Transform):
     """Shower and track shapes of the images as they are at this place of the list, as features beside the others.
 
     They are those that model `bdt` sees, compressed by asinh. They are computed on the CPU, some ten thousand events a
-    second and core, and a table of predictions does not take them along.
+    second and core, in the first epoch alone where no augmentation stands before and 1 GB holds them, and a table of
+    predictions does not take them along.
     """
 
     def fitted(self, schema: EventSchema, statistics: Statistics) -> Self:
@@ -35,8 +36,14 @@ class Shapes(Transform):
         return schema.model_copy(update={"features": schema.features + shapes}), statistics
 
     def __call__(self, batch: Batch, schema: EventSchema, generator: torch.Generator) -> Batch:
-        names, matrix = batch_features(batch, schema.axis_names, schema.channel_names, schema.axis_names)
-        columns = torch.from_numpy(np.arcsinh(matrix)).to(batch.device).unbind(1)
+        known = batch.recalled.get("shapes") if batch.recalled else None
+        if known is None:
+            names, matrix = batch_features(batch, schema.axis_names, schema.channel_names, schema.axis_names)
+            known = names, np.arcsinh(matrix)
+            if batch.recalled:
+                batch.recalled.put("shapes", *known)
+        names, matrix = known
+        columns = torch.from_numpy(matrix).to(batch.device).unbind(1)
         return replace(batch, made=batch.made | dict(zip(names, columns, strict=True)))
 
     def _names(self, schema: EventSchema) -> tuple[str, ...]:
