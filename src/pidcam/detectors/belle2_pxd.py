@@ -64,8 +64,8 @@ def belle2_pxd() -> Detector:
         ),
         recipes={"resnet": WITH_SHAPES},
         measured=Measured(  # benchmarks/results.py belle2-pxd
-            sample="3,360 simulated training events, networks for 8 epochs",
-            auc={"resnet": (0.7587, 0.0083), "pxd-cnn": (0.7525, 0.0082), "bdt": (0.7482, 0.0089)},
+            sample="11,200 simulated training events",
+            auc={"resnet": (0.7736, 0.0044), "pxd-cnn": (0.775, 0.0043), "bdt": (0.7636, 0.0045)},
         ),
     )
 
@@ -108,6 +108,6 @@ def belle2_pxd_clusters() -> Detector:
         split="0.7/0.2/0.1",
         measured=Measured(  # benchmarks/results.py belle2-pxd-clusters
             sample="16,800 simulated training events",
-            auc={"mlp": (0.8505, 0.0032), "pxd-mlp": (0.8376, 0.0032), "bdt": (0.8489, 0.0033)},
+            auc={"mlp": (0.853, 0.0032), "pxd-mlp": (0.8413, 0.0032), "bdt": (0.8513, 0.0032)},
         ),
     )
