@@ -5,7 +5,8 @@
 FOLDER holds `e-.npz`, `gamma.npz`, `pi0.npz`, `pi-.npz`, `pi+.npz` with `ecal` (n, 25, 25, 25) and `hcal` (n, 5, 5, 60)
 GeV, `beam_energy` GeV and `impact` (n, 2) mm. The constants were tuned on the even events (half 0); half 1, the odd
 ones, is quoted. Simulated events have the reference's energies and points of impact. A row agrees within the larger of
-5 % and two standard errors of the difference; the error of the reference is in brackets. Prints a table in Markdown, then JSON.
+5 % and two standard errors of the difference; the error of the reference is in brackets. Prints a
+table in Markdown, then JSON.
 """
 
 from __future__ import annotations

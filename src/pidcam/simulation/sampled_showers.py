@@ -1,14 +1,15 @@
-"""Electromagnetic and hadronic showers and single tracks in a sampling calorimeter: the particles that cross its
-sensitive layers, each a spot of energy somewhere in a layer.
+"""Electromagnetic showers, single tracks and what struck nuclei leave in a sampling calorimeter: the particles that
+cross its sensitive layers, each a spot of energy somewhere in a layer.
 
-Electromagnetic: the profiles of `em_shower`. Hadronic: one gamma distribution in interaction lengths from the
-first interaction, with the parameters of CMSSW's HDShower, and a fluctuating electromagnetic part.
+Electromagnetic: the profiles of `em_shower`, with a needle about the axis and a tail of photons.
 """
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
+
+import numpy as np
 
 from pidcam.compiled import compiled
 from pidcam.simulation.em_shower import draw_profile, draw_radius, log_profile_sampling, radial_sampling, shower_age
@@ -26,14 +27,15 @@ KNOCK_ON = 0.1
 class Tuning(NamedTuple):
     """What full simulation of this calorimeter adds to the published fit, which is of lead, iron and copper plates.
 
-    later, longer: added to T and to alpha; core, tail: times the radii; wider:
-    fluctuation of the radii from shower to shower; albedo: energy per X0 that particles travelling backwards leave
-    before the maximum, over the energy of the shower (the fitted gamma distribution begins with nothing); needle, fade,
-    thin: of the core the part needle * exp(-fade * age) is energetic particles within `thin` of its radius.
+    later, longer: added to T and to alpha; spread: times the fluctuations of both; core, tail: times the radii; wider:
+    fluctuation of the tail's radius from shower to shower; albedo: energy per X0 that particles travelling backwards
+    leave before the maximum, over the energy of the shower (the fitted gamma distribution begins with nothing); needle,
+    fade, thin: of the core the part needle * exp(-fade * age) is energetic particles within `thin` of its radius.
     """
 
     later: float
     longer: float
+    spread: float
     core: float
     tail: float
     wider: float
@@ -70,16 +72,17 @@ def shower_em(images, event, energy, x, y, slope_x, slope_y, start, shape, mediu
     for s in range(len(energy)):
         t, sigma_t, a, sigma_a, rho = log_profile_sampling(energy[s], medium, sampling)
         mean_a = math.log(math.exp(a) + tuning.longer)
-        logs = (math.log(math.exp(t) + tuning.later), sigma_t, mean_a, sigma_a, rho)
+        logs = (math.log(math.exp(t) + tuning.later), tuning.spread * sigma_t, mean_a, tuning.spread * sigma_a, rho)
         peak, alpha = draw_profile(logs, rng)
         beta = (alpha - 1) / peak
         norm = alpha * math.log(beta) - math.lgamma(alpha)
         wider = math.exp(tuning.wider * rng.standard_normal())
-        density, depth = 0.0, stack.x0[0] - start[s]
-        for k in range(len(stack.x0)):
+        first = np.searchsorted(stack.x0, start[s] - ALBEDO_DEPTH)
+        density, depth, last = 0.0, 0.0, start[s]
+        for k in range(first, len(stack.x0)):
             pace = stack.faster[k] if depth > peak else 1.0
-            step = pace * (stack.x0[k] - stack.x0[k - 1]) if k else 0.0
-            depth += step
+            step = pace * (stack.x0[k] - last)
+            depth, last = depth + step, stack.x0[k]
             at_x, at_y = x[s] + slope_x[s] * stack.z[k], y[s] + slope_y[s] * stack.z[k]
             scale, spot, moliere = energy[s] / MEV * stack.seen_em[k] * pace, stack.spot_em[k], stack.moliere[k]
             if -ALBEDO_DEPTH < depth < peak:
@@ -93,7 +96,7 @@ def shower_em(images, event, energy, x, y, slope_x, slope_y, start, shape, mediu
                 break
             tau = shower_age(depth, peak, alpha, mean_a)
             core, tail, fraction = radial_sampling(energy[s], tau, medium, sampling)
-            core, tail = core * tuning.core * wider * moliere, tail * tuning.tail * wider * moliere
+            core, tail = core * tuning.core * moliere, tail * tuning.tail * wider * moliere
             needle, thin = fraction * tuning.needle * math.exp(-tau * tuning.fade), tuning.thin * core
             seen = density * scale
             spots(images, event[s], at_x, at_y, k, seen * needle, spot, shape, thin, thin, 1.0, stack, rng)
@@ -102,36 +105,30 @@ def shower_em(images, event, energy, x, y, slope_x, slope_y, start, shape, mediu
 
 
 @compiled
-def shower_hadronic(  # type: ignore[no-untyped-def]
-    images, event, energy, x, y, slope_x, slope_y, start, alpha, beta, radius, growth, shape, stack, rng
-):
-    """The hadronic part of showers, from an interaction `start` pion interaction lengths deep.
-
-    Longitudinally a gamma distribution (alpha, beta per interaction length); radially 2 r R^2 / (r^2 + R^2)^2 with R =
-    radius + growth * depth, mm.
-    """
+def nuclei(images, event, energy, x, y, slope_x, slope_y, start, reach, radius, bound, shape, stack, rng):  # type: ignore[no-untyped-def]
+    """What struck nuclei leave, from `start` pion interaction lengths on: exp(-depth / reach) along the line, and
+    radially 2 r R^2 / (r^2 + R^2)^2 with R = `radius` mm. What is not lost to binding varies as a gamma distribution of
+    shape `bound`."""
     for s in range(len(energy)):
-        norm = alpha[s] * math.log(beta[s]) - math.lgamma(alpha[s])
-        for k in range(len(stack.pion)):
-            depth = stack.pion[k] - start[s]
-            if depth <= 0:
-                continue
-            density = math.exp(norm + (alpha[s] - 1) * math.log(depth) - beta[s] * depth)
-            seen = energy[s] / MEV * density * stack.seen_had[k]
-            scale = radius + growth * depth
+        free = energy[s] / MEV * rng.gamma(bound, 1 / bound)
+        for k in range(np.searchsorted(stack.pion, start[s], "right"), len(stack.pion)):
+            density = math.exp((start[s] - stack.pion[k]) / reach)
+            if density < 1e-3:
+                break
+            seen = free * density / reach * stack.seen_had[k]
             at_x, at_y = x[s] + slope_x[s] * stack.z[k], y[s] + slope_y[s] * stack.z[k]
-            spots(images, event[s], at_x, at_y, k, seen, stack.spot_had[k], shape, scale, scale, 1.0, stack, rng)
+            spots(images, event[s], at_x, at_y, k, seen, stack.spot_had[k], shape, radius, radius, 1.0, stack, rng)
 
 
 @compiled
-def tracks(images, event, x, y, slope_x, slope_y, end, stack, rng):  # type: ignore[no-untyped-def]
-    """Single particles down to `end` pion interaction lengths: in every layer a draw from Landau's distribution.
+def tracks(images, event, x, y, slope_x, slope_y, begin, end, stack, rng):  # type: ignore[no-untyped-def]
+    """Single particles from `begin` to `end` pion interaction lengths: in each layer a draw from Landau's distribution.
 
     Drawn as Moyal's, -ln(z^2) with a normal z, in units of xi about the most probable energy; above it the rare
     energetic knock-on electrons of the 1/E^2 tail are added.
     """
     for s in range(len(event)):
-        for k in range(len(stack.pion)):
+        for k in range(np.searchsorted(stack.pion, begin[s]), len(stack.pion)):
             if stack.pion[k] > end[s]:
                 break
             normal = rng.standard_normal()
