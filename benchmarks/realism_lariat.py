@@ -70,12 +70,11 @@ def reference(path: Path, half: int) -> Sample:
     return Sample(place, file["energy"][span], offsets - offsets[0], file["kinetic_energy"][events], end, left, how)
 
 
-def simulated(pdg: int, kinetic: np.ndarray, rng: np.random.Generator, *, elastic: bool = True) -> Sample:
-    """Without `elastic`, nuclei do not bend the tracks of hadrons."""
+def simulated(pdg: int, kinetic: np.ndarray, rng: np.random.Generator, *, elastic: float = 1.0) -> Sample:
+    """`elastic`: factor of how often nuclei bend the tracks of hadrons."""
     parameters = Lariat(temperature=OF_DENSITY)
     tables, drift = argon_tables(parameters, radiates_from=1.0), chamber(parameters).drift
-    if not elastic:
-        tables = tables._replace(heavy=tables.heavy._replace(elastic=0.0))
+    tables = tables._replace(heavy=tables.heavy._replace(elastic=tables.heavy.elastic * elastic))
     volume, heap = Volume(LOW, HIGH, LONGEST, BORN, 0.0), new_heap(1 << 14, 1 << 20)
     voxels = new_voxel_table(), new_voxel_table()
     index, values = np.empty((1 << 16, 3), np.int64), np.empty((1 << 16, 2))
