@@ -5,8 +5,7 @@
 FOLDER holds `e-.npz`, `gamma.npz`, `pi0.npz`, `pi-.npz`, `pi+.npz` with `ecal` (n, 25, 25, 25) and `hcal` (n, 5, 5, 60)
 GeV, `beam_energy` GeV and `impact` (n, 2) mm. The constants were tuned on the even events (half 0); half 1, the odd
 ones, is quoted. Simulated events have the reference's energies and points of impact. A row agrees within the larger of
-5 % and two standard errors of the difference; the error of the reference is in brackets. Prints a
-table in Markdown, then JSON.
+5 % and two standard errors of the difference. Prints tables in Markdown, then JSON.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ import numpy as np
 from pidcam.simulators.base import simulators
 from pidcam.simulators.clic_jets import Beam
 from pidcam.simulators.clic_lcd import ClicLcd, showers_of
-from realism_table import moments, row
+from realism_table import Row, in_both, print_table, row, summary
 
 Quantities = Callable[[np.ndarray, np.ndarray, np.ndarray], dict[str, np.ndarray]]
 
@@ -89,34 +89,30 @@ def hadronic(ecal: np.ndarray, hcal: np.ndarray, energy: np.ndarray) -> dict[str
     }
 
 
+def rows_of(path: Path, species: str, half: int) -> list[Row]:
+    """Rows of one particle, of which every second event is compared, from `half` on."""
+    with np.load(path) as file:
+        ecal, hcal, energy, impact = (
+            file[key][half::2].astype(np.float64) for key in ("ecal", "hcal", "beam_energy", "impact")
+        )
+    quantities = hadronic if species == "charged pion" else electromagnetic
+    reference = quantities(ecal, hcal, energy)
+    mine = made(species, quantities, energy, impact)
+    return [row(name, mine[name], values) for name, values in reference.items()]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--half", type=int, choices=(0, 1), default=1)
     options = parser.parse_args()
-    rows = []
-    print("| particle | quantity | full simulation | pidcam | agrees (mean, width) |")
-    print("|---|---|---|---|---|")
+    report: dict[str, list[Row]] = {}
     for name, species in SPECIES.items():
-        with np.load(options.folder / f"{name}.npz") as file:
-            half = slice(options.half, None, 2)
-            ecal, hcal, energy = (file[key][half].astype(np.float64) for key in ("ecal", "hcal", "beam_energy"))
-            impact = file["impact"][half].astype(np.float64)
-        quantities = hadronic if species == "charged pion" else electromagnetic
-        reference = quantities(ecal, hcal, energy)
-        for quantity, values in made(species, quantities, energy, impact).items():
-            found = row(quantity, values, reference[quantity])
-            rows.append({"particle": name} | found)
-            cells, words = [[], []], []
-            for kind in ("mean", "width"):
-                mine, theirs, _ = found[kind]
-                error = moments(reference[quantity])[kind == "width"][1]
-                cells[0].append(f"{theirs:.4g} ({error:.1g})")
-                cells[1].append(f"{mine:.4g}")
-                words.append("yes" if found[f"{kind}_agrees"] else "**no**")
-            print(f"| {name} | {quantity} | {' ± '.join(cells[0])} | {' ± '.join(cells[1])} | {', '.join(words)} |")
-    outside = sum(not row["agrees"] for row in rows)
-    print(json.dumps({"detector": "clic-lcd", "rows": len(rows), "outside": outside, "table": rows}))
+        report[name] = in_both(partial(rows_of, options.folder / f"{name}.npz", species), options.half)
+        print(f"\n**{name}**\n")
+        print_table(report[name])
+    print(f"\nIn all, {summary([r for rows in report.values() for r in rows])}.")
+    print(json.dumps({"detector": "clic-lcd", "tables": report}))
 
 
 if __name__ == "__main__":
