@@ -106,17 +106,16 @@ def study(detector: str, work: Path, more: list[str], assignments: list[str]) ->
         metrics = (run.metrics if done else pidcam.evaluate(run, train_events=2000))["test"]
         rows[name] = {key: metrics[key] for key in ("n", "auc", "auc_error", "accuracy", "accuracy_error")}
         rows[name] |= {"seconds": run.about["fit_seconds"], "parameters": run.about["parameters"]}
-        roles = {default: "default", about.reference: "published"}
-        rows[name]["role"] = ", ".join(role for of, role in roles.items() if of == name)
+        roles = ((default, "default"), (about.reference, "published"))
+        rows[name]["role"] = ", ".join(role for of, role in roles if of == name)
         print(f"{detector:20} {name:18} AUC {with_error(metrics['auc'], metrics['auc_error'])}", flush=True)
         write_json(work / "rows.json", content)
     return content
 
 
 def machine() -> str:
-    return (
-        f"{available_cores()} cores, {platform.machine()}, PyTorch {torch.__version__}, pidcam {provenance()['pidcam']}"
-    )
+    cores = f"{available_cores()} core{'s' * (available_cores() > 1)}"
+    return f"{cores}, {platform.machine()}, PyTorch {torch.__version__}, pidcam {provenance()['pidcam']}"
 
 
 def write_page(page: Path, work: Path) -> None:
