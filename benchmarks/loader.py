@@ -63,7 +63,7 @@ def study(options: argparse.Namespace, work: Path) -> dict[str, Any]:
     result |= {
         "events_per_second": rates,
         "bytes_per_event": bytes_per_event(store, raw),
-        "streaming": streaming(store, shape, pidcam),
+        "streaming": streaming(shape, raw, work, pidcam),
         "rss_anon_mb": anonymous_memory(store, shape.batch),
     }
     del dense

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from pidcam.store.prepare import prepare_store
 from pidcam.store.store import Store
 
 
-def streaming(store: Store, shape: Shape, in_memory: float, rounds: int = 5) -> dict[str, float]:
-    """Events per second of a shuffled pass over a store that is on disk only, through windows of an eighth of it, with
-    one thread; and how many the disk gives in one stroke. Medians of passes in turn, each with the page cache dropped.
+def streaming(shape: Shape, raw: Path, work: Path, in_memory: float, rounds: int = 5) -> dict[str, float]:
+    """Events per second of a shuffled pass over an open store that is on disk only, of eight times the events, through
+    windows of an eighth of it; and how many the disk gives in one stroke. Medians of passes in turn, each with the page
+    cache dropped.
     """
+    store = eightfold(shape, raw, work)
     paths = [store.path / shard.file for split in store.manifest.shards.values() for shard in split]
     events = sum(store.manifest.events(split) for split in store.splits)
     size = sum(path.stat().st_size for path in paths)
@@ -35,16 +38,18 @@ def streaming(store: Store, shape: Shape, in_memory: float, rounds: int = 5) -> 
         work()
         return events / (time.perf_counter() - start)
 
-    def stream(keep: str) -> None:
-        opened = Store(store.path)
-        options: dict[str, Any] = {"keep": keep, "window": size // 8, "threads": 1, "shuffle": True}
-        for _ in Loader(opened, opened.splits, batch_size=shape.batch, **options):
+    def opened() -> Loader:
+        again = Store(store.path)
+        return Loader(again, again.splits, batch_size=shape.batch, keep="mapped", window=size // 8, shuffle=True)
+
+    def stream(loader: Loader) -> None:
+        for _ in loader:
             pass
 
     disk, cold = [], []
     for _ in range(rounds):
         disk.append(rate(lambda: [path.read_bytes() for path in paths]))
-        cold.append(rate(lambda: stream("mapped")))
+        cold.append(rate(partial(stream, opened())))
     found = {"cold": _median(cold), "disk_limit": _median(disk)}
     told = found | {"of_in_memory": found["cold"] / in_memory, "of_disk": found["cold"] / found["disk_limit"]}
     print(
@@ -52,6 +57,17 @@ def streaming(store: Store, shape: Shape, in_memory: float, rounds: int = 5) -> 
         flush=True,
     )
     return {name: round(value, 3) for name, value in told.items()}
+
+
+def eightfold(shape: Shape, raw: Path, work: Path) -> Store:
+    """A store of the same file eight times."""
+    copies = [work / f"{raw.stem}-{number}{raw.suffix}" for number in range(8)]
+    for copy in copies:
+        if not copy.exists():
+            os.link(raw, copy)
+    return prepare_store(
+        shape.detector(), copies, work / "store-eightfold", PrepareOptions(keep_empty=True, keep_duplicates=True)
+    )
 
 
 def anonymous_memory(store: Store, batch: int, keep: Any = "ram", epochs: int = 10) -> list[float]:

@@ -20,6 +20,7 @@ from pidcam.batch import Batch, SparseImage
 from pidcam.errors import ConfigError, DataError, UnknownNameError
 from pidcam.schema import ClassSelection
 from pidcam.store.loader import Loader, batch_from_events
+from pidcam.store.memory import ReadAhead, read
 from pidcam.store.plan import PrepareOptions
 from pidcam.store.prepare import prepare_store
 from pidcam.store.store import Store
@@ -367,6 +368,30 @@ def test_an_error_in_a_thread_reaches_the_caller(store: Store, monkeypatch: pyte
     monkeypatch.setattr("pidcam.store.assemble.Assembler.batches", fail)
     with pytest.raises(DataError, match="damaged"):
         list(Loader(store, "train", batch_size=9, threads=2))
+
+
+@pytest.mark.parametrize("window", [1, 2000, 1 << 30])
+def test_all_that_is_mapped_is_read_ahead(store: Store, window: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(ReadAhead, "ask", lambda self, spans: asked.extend(spans()))
+    list(Loader(store, "train", batch_size=9, keep="mapped", window=window, shuffle=True))
+    wanted = [
+        (values.ctypes.data, values.nbytes)
+        for shard in store.shards("train")
+        for image in shard.images.values()
+        for values in (getattr(image, n) for n in ("values", "place", "value") if hasattr(image, n))
+    ]
+    assert wanted
+    for address, size in wanted:
+        inside = [(a, n) for a, n in asked if address <= a and a + n <= address + size]
+        assert sum(n for _, n in inside) == size
+
+
+def test_what_cannot_be_read_ahead_is_no_fault() -> None:
+    read([(0, 4096), (0, 0)])  # nothing is mapped there
+    values = np.arange(10_000)
+    read([(values.ctypes.data, values.nbytes)])
+    assert np.array_equal(values, np.arange(10_000))
 
 
 def test_two_epochs_at_once_do_not_disturb_each_other(store: Store) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from pidcam.events import Cells, Dense, EventBatch, Images, Points, Ragged
 from pidcam.schema import EventSchema, Image
 from pidcam.store import kernels
 from pidcam.store.buffers import Buffers
-from pidcam.store.memory import will_need
+from pidcam.store.memory import Span
 from pidcam.store.quickest import Quickest
 
 Where = tuple[np.ndarray, ...]
@@ -28,9 +28,9 @@ class Column:
         self._address = _addresses(self._parts)
         self._like: np.ndarray = np.empty(0, dtype)
 
-    def will_need(self, shard: int, first: int, last: int) -> None:
-        """Have rows [first, last) of a shard read ahead."""
-        _ask(self._address, self._parts[shard], shard, first, last)
+    def spans(self, shard: int, first: int, last: int) -> Iterator[Span]:
+        """Where rows [first, last) of a shard lie."""
+        yield _span(self._address, self._parts[shard], shard, first, last)
 
     def pick(self, shard: np.ndarray, row: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """(n,) values of the events, into `out` where it is given."""
@@ -110,17 +110,17 @@ class ImageTable:
         hits = (torch.from_numpy(offsets), torch.from_numpy(place), torch.from_numpy(value))
         return SparseImage(*hits, image.shape, image.low, image.pitch)
 
-    def will_need(self, shard: int, first: int, last: int) -> None:
-        """Have rows [first, last) of a shard read ahead."""
+    def spans(self, shard: int, first: int, last: int) -> Iterator[Span]:
+        """Where rows [first, last) of a shard lie."""
         if self.kind is Dense:
-            _ask(self._dense, self._values[shard], shard, first, last)
+            yield _span(self._dense, self._values[shard], shard, first, last)
             return
         offsets, hits = self._offsets[shard], int(self._hits[shard])
         at, place_at, value_at = self._addresses
-        _ask(at, offsets, shard, first, last + 1)
+        yield _span(at, offsets, shard, first, last + 1)
         low, high = (min(max(int(offsets[k]), 0), hits) for k in (first, last))
-        _ask(place_at, self._place[shard], shard, low, high)
-        _ask(value_at, self._value[shard], shard, low, high)
+        yield _span(place_at, self._place[shard], shard, low, high)
+        yield _span(value_at, self._value[shard], shard, low, high)
 
 
 class Assembler:
@@ -179,8 +179,8 @@ class Assembler:
                 event=sources[i],
             )
 
-    def will_need(self, first: int, last: int) -> None:
-        """Have events [first, last), by number, read from the disk ahead of their use."""
+    def spans(self, ranges: Iterable[tuple[int, int]]) -> Iterator[Span]:
+        """Where events [first, last) of every range, by number, lie in memory or mapped files."""
         tables: list[ImageTable | Column] = [
             *self._images.values(),
             *self._features.values(),
@@ -188,11 +188,12 @@ class Assembler:
             self._weight,
             *self._source,
         ]
-        low, high = np.searchsorted(self._edges, [first, last - 1], side="right") - 1
-        for shard in range(low, high + 1):
-            start, stop = self._edges[shard : shard + 2].tolist()
-            for table in tables:
-                table.will_need(shard, max(first - start, 0), min(last, stop) - start)
+        for first, last in ranges:
+            low, high = np.searchsorted(self._edges, [first, last - 1], side="right") - 1
+            for shard in range(low, high + 1):
+                start, stop = self._edges[shard : shard + 2].tolist()
+                for table in tables:
+                    yield from table.spans(shard, max(first - start, 0), min(last, stop) - start)
 
     def _image(self, name: str, where: Where, mine: slice) -> torch.Tensor | SparseImage:
         table, where = self._images[name], tuple(w[mine] for w in where)
@@ -227,9 +228,9 @@ def no_hits(image: Image) -> DataError:
     return DataError(f"image '{image.name}' is stored dense and has no hits", fix="prepare it with storage: cells")
 
 
-def _ask(address: np.ndarray, array: np.ndarray, shard: int, first: int, last: int) -> None:
+def _span(address: np.ndarray, array: np.ndarray, shard: int, first: int, last: int) -> Span:
     row = array.strides[0]
-    will_need(int(address[shard]) + first * row, (last - first) * row)
+    return int(address[shard]) + first * row, (last - first) * row
 
 
 def _bits(parts: Sequence[np.ndarray]) -> tuple[list[np.ndarray], np.ndarray]:

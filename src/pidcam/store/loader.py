@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from pidcam.schema import ClassSelection
 from pidcam.store.assemble import Assembler, Column, in_memory
 from pidcam.store.assemble import batch_from_events as batch_from_events
 from pidcam.store.device import DeviceEvents
-from pidcam.store.memory import WINDOW, Keep, place_to_keep
+from pidcam.store.memory import WINDOW, Keep, ReadAhead, place_to_keep
 from pidcam.store.order import Balance, Balanced, Order, Shuffled, Stored, fractions_of
 from pidcam.store.scatter import densified
 from pidcam.store.shuffle import key_bits
@@ -185,14 +185,15 @@ class Loader:
     def __iter__(self) -> Iterator[Batch]:
         epoch, number = self.epoch, self.cursor
         _ = self._assembler  # here, and not by two threads at once
-        work = self._plan(self.order(epoch), number)
-        for batches in self._ahead(work) if self.threads else map(self._load, work):
-            for batch in batches:
-                if self.change is not None:
-                    batch = self.change(batch, self._generator(epoch, number))
-                number += 1
-                self.cursor = number
-                yield batch
+        with ReadAhead() as reader:
+            work = self._plan(self.order(epoch), number, reader=reader)
+            for batches in self._ahead(work) if self.threads else map(self._load, work):
+                for batch in batches:
+                    if self.change is not None:
+                        batch = self.change(batch, self._generator(epoch, number))
+                    number += 1
+                    self.cursor = number
+                    yield batch
         self.cursor = 0
 
     def __getitem__(self, number: int) -> Batch:
@@ -207,18 +208,19 @@ class Loader:
         """Sent to another process, it is opened again there."""
         return _opened, (self.store.path, self.store.fold, self.splits, self._options, self.epoch, self.cursor)
 
-    def _plan(self, order: Order, start: int, stride: int | None = None) -> Iterator[list[Part]]:
-        """What this rank loads in one go, again and again, from batch `start` on; mapped files are read ahead of it."""
+    def _plan(
+        self, order: Order, start: int, stride: int | None = None, reader: ReadAhead | None = None
+    ) -> Iterator[list[Part]]:
+        """What this rank loads in one go, again and again, from batch `start` on; `reader` reads mapped files ahead."""
         stride, size = stride or self._stride, self.batch_size
         asked = start * size
         for first in range(start, len(self), stride):
             numbers = range(first, min(first + stride, len(self)))
             near = asked < len(order) and numbers[-1] * size >= asked - self._window // 2
-            if near and self.keep == "mapped" and isinstance(self._assembler, Assembler):
+            if near and reader and self.keep == "mapped" and isinstance(self._assembler, Assembler):
                 until = min(numbers[-1] * size + self._window, len(order))
                 ranges, asked = order.ranges(asked, until)
-                for low, high in ranges.tolist():
-                    self._assembler.will_need(low, high)
+                reader.ask(partial(self._assembler.spans, ranges.tolist()))
             whole = order.between(first * size, (numbers[-1] + 1) * size)
             yield [self._part(whole[i * size : (i + 1) * size]) for i in range(len(numbers))]
 

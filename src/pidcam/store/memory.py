@@ -1,13 +1,15 @@
-"""How much memory there is, and asking for mapped bytes before they are needed."""
+"""How much memory there is, and having mapped bytes read before they are needed."""
 
 from __future__ import annotations
 
 import ctypes
 import mmap
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import torch
 
@@ -15,6 +17,9 @@ Keep = Literal["auto", "mapped", "ram", "device"]
 
 WINDOW = 256 << 20
 """Bytes of a store that are shuffled among each other, if it holds more."""
+
+POPULATE_READ = 22
+"""Linux 5.14's MADV_POPULATE_READ, which Python does not name; an older one refuses it, and pages are mapped later."""
 
 _CGROUP = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
@@ -50,14 +55,37 @@ def place_to_keep(keep: Keep, size: int, device: torch.device, ranks: int) -> Li
     return "ram" if size * ranks <= available_memory() // 4 else "mapped"
 
 
-def will_need(address: int, size: int) -> None:
-    """Have the system read these mapped bytes in the background, where it can."""
+Span = tuple[int, int]
+"""Address and size of mapped bytes."""
+
+
+class ReadAhead:
+    """A thread that has mapped bytes read, and their pages mapped, before a loader needs them; one epoch long."""
+
+    def __enter__(self) -> Self:
+        self._thread = ThreadPoolExecutor(1)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def ask(self, spans: Callable[[], Iterable[Span]]) -> None:
+        """Read what `spans` will say when its turn comes; what it refers to lives as long."""
+        self._thread.submit(lambda: read(list(spans())))
+
+
+def read(spans: Sequence[Span]) -> None:
+    """Have the system read these bytes, all at once, and map their pages as they come; where it cannot, nothing."""
     advise = _madvise()
-    if advise is not None and size > 0:
-        start = address - address % mmap.PAGESIZE
-        advise(ctypes.c_void_p(start), ctypes.c_size_t(address + size - start), mmap.MADV_WILLNEED)
+    if advise is None:
+        return
+    for advice in (mmap.MADV_WILLNEED, POPULATE_READ):
+        for address, size in spans:
+            start = address - address % mmap.PAGESIZE
+            if size > 0:
+                advise(ctypes.c_void_p(start), ctypes.c_size_t(address + size - start), advice)
 
 
 @cache
 def _madvise() -> Callable[..., Any] | None:
-    return getattr(ctypes.CDLL(None), "madvise", None) if hasattr(mmap, "MADV_WILLNEED") else None
+    return getattr(ctypes.CDLL(None), "madvise", None) if sys.platform == "linux" else None
