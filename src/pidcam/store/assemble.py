@@ -27,6 +27,8 @@ class Column:
         self._parts: list[np.ndarray] = [np.ascontiguousarray(p, dtype) for p in parts]  # kept: addresses point there
         self._address = _addresses(self._parts)
         self._like: np.ndarray = np.empty(0, dtype)
+        (first, *more) = self._parts
+        self._alike = not more and len(first) > 0 and bool((first == first[0]).all())  # as weights mostly are
 
     def spans(self, shard: int, first: int, last: int) -> Iterator[Span]:
         """Where rows [first, last) of a shard lie."""
@@ -35,6 +37,9 @@ class Column:
     def pick(self, shard: np.ndarray, row: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """(n,) values of the events, into `out` where it is given."""
         out = np.empty(len(row), self._like.dtype) if out is None else out
+        if self._alike:
+            out[:] = self._parts[0][0]
+            return out
         kernels.pick(self._address, shard, row, self._like, out)
         return out
 
@@ -188,7 +193,7 @@ class Assembler:
             self._weight,
             *self._source,
         ]
-        for first, last in ranges:
+        for first, last in _joined(ranges):
             low, high = np.searchsorted(self._edges, [first, last - 1], side="right") - 1
             for shard in range(low, high + 1):
                 start, stop = self._edges[shard : shard + 2].tolist()
@@ -226,6 +231,17 @@ def damaged_hits(image: Image) -> DataError:
 
 def no_hits(image: Image) -> DataError:
     return DataError(f"image '{image.name}' is stored dense and has no hits", fix="prepare it with storage: cells")
+
+
+def _joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Those that touch as one, in ascending order."""
+    found: list[tuple[int, int]] = []
+    for first, last in sorted(ranges):
+        if found and first <= found[-1][1]:
+            found[-1] = found[-1][0], max(last, found[-1][1])
+        else:
+            found.append((first, last))
+    return found
 
 
 def _span(address: np.ndarray, array: np.ndarray, shard: int, first: int, last: int) -> Span:

@@ -216,7 +216,7 @@ class Loader:
         asked = start * size
         for first in range(start, len(self), stride):
             numbers = range(first, min(first + stride, len(self)))
-            near = asked < len(order) and numbers[-1] * size >= asked - self._window // 2
+            near = asked < len(order) and numbers[-1] * size >= asked - self._window
             if near and reader and self.keep == "mapped" and isinstance(self._assembler, Assembler):
                 until = min(numbers[-1] * size + self._window, len(order))
                 ranges, asked = order.ranges(asked, until)
