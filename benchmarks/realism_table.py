@@ -27,14 +27,19 @@ def moments(values: np.ndarray) -> tuple[tuple[float, float], tuple[float, float
     return (mean, width / n**0.5), (width, width * (max(kurtosis - 1, 0.1) / (4 * n)) ** 0.5)
 
 
+def within(value: tuple[float, float], reference: tuple[float, float]) -> bool:
+    """Whether a value agrees with its reference, each with its standard error."""
+    (a, da), (b, db) = value, reference
+    return bool(abs(a - b) <= max(SHARE * abs(b), ERRORS * np.hypot(da, db)))
+
+
 def compared(name: str, simulated: object, reference: object) -> Row:
     """A row of two values with their errors each, ((mean, error), (width, error))."""
     result: Row = {"name": name, "agrees": True}
-    for kind, (a, da), (b, db) in zip(KINDS, simulated, reference, strict=True):  # type: ignore[call-overload]
-        error = float(np.hypot(da, db))
-        within = abs(a - b) <= max(SHARE * abs(b), ERRORS * error)
-        result |= {kind: [float(a), float(b), error], f"{kind}_agrees": bool(within)}
-        result["agrees"] = bool(result["agrees"]) and bool(within)
+    for kind, mine, theirs in zip(KINDS, simulated, reference, strict=True):  # type: ignore[call-overload]
+        agrees, error = within(mine, theirs), float(np.hypot(mine[1], theirs[1]))
+        result |= {kind: [float(mine[0]), float(theirs[0]), error], f"{kind}_agrees": agrees}
+        result["agrees"] = bool(result["agrees"]) and agrees
     return result
 
 

@@ -26,7 +26,9 @@ class Recall:
         return Recalled(self, numbers)
 
     def get(self, maker: str, numbers: np.ndarray) -> tuple[tuple[str, ...], np.ndarray] | None:
-        names, table, known = self._tables.get(maker, ((), np.empty(0), np.zeros(self._events, bool)))
+        if maker not in self._tables:
+            return None
+        names, table, known = self._tables[maker]
         return (names, table[numbers]) if known[numbers].all() else None
 
     def put(self, maker: str, numbers: np.ndarray, names: tuple[str, ...], matrix: np.ndarray) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
@@ -63,3 +67,11 @@ def toy_simulator(monkeypatch: pytest.MonkeyPatch) -> Simulator:
     monkeypatch.setitem(simulators._things, "toy", made)
     monkeypatch.setitem(detectors._things, "toy", detectors["cms-ecal"])
     return made
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[ModuleType]:
+    """The rule by which tables of realism say what agrees."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
+        yield importlib.import_module("realism_table")

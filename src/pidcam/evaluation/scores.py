@@ -34,7 +34,7 @@ def score_split(
     loader = run.loader(store, split, limit=limit)
     loader.change = None  # predict_batches applies the transforms
     if change is not None:
-        loader.batch_size = min(loader.batch_size, run.together())  # it may make hits dense
+        loader.batch_size = run.together()  # it may make hits dense
 
     def batches() -> Iterator[Batch]:
         for number, batch in enumerate(loader):

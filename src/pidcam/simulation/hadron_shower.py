@@ -37,7 +37,7 @@ def electromagnetic_fraction(energy: Floats, rng: np.random.Generator, *, fluctu
     return np.asarray(rng.beta(mean * total, (1 - mean) * total))
 
 
-def hadronic_parameters(energy: Floats, rng: np.random.Generator | None = None) -> tuple[Floats, Floats]:
+def hadronic_parameters(energy: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """(alpha, beta) of the gamma distribution in interaction lengths from the first interaction, for 2 to 500 GeV.
 
     As in CMSSW's HDShower (FastSimulation/ShowerDevelopment), which clamps energies to that range.
@@ -47,6 +47,5 @@ def hadronic_parameters(energy: Floats, rng: np.random.Generator | None = None) 
     high = clamped >= 10
     alpha = np.where(high, 0.38 + 0.23 * log, 1.17 + 0.21 * log)
     beta = np.where(high, 0.83 - 0.049 * log, 2.10 - 0.72 * log)
-    if rng is not None:
-        beta = beta * np.exp(LENGTHS * rng.standard_normal(len(energy)))
+    beta = beta * np.exp(LENGTHS * rng.standard_normal(len(energy)))
     return alpha, beta * SHORTER

@@ -21,7 +21,7 @@ from pidcam.schema import EventSchema
 from pidcam.store.store import Store
 from pidcam.tasks.base import Task
 from pidcam.training.config import RunConfig
-from pidcam.training.group import is_group, load_group
+from pidcam.training.group import Group, is_group, load_group
 from pidcam.verbs.commands import prepare_command, report_command, run_commands
 from pidcam.verbs.together import Together, compare_all, table_view
 
@@ -44,7 +44,8 @@ def report(
     given = [Path(runs)] if isinstance(runs, str | Path) else [Path(r) for r in runs]
     if not given:
         raise InputError("no runs to report", fix="give at least one run")
-    paths = [run for path in given for run in (load_group(path).members if is_group(path) else (path,))]
+    groups = {path: load_group(path) for path in given if is_group(path)}
+    paths = [run for path in given for run in (groups[path].members if path in groups else (path,))]
     directories = [RunDirectory.open(path) for path in paths]
     out = Path(out) if out else given[0] / "report.html" if len(given) == 1 else given[0].parent / "report.html"
     if out.is_dir():
@@ -65,7 +66,7 @@ def report(
         data=_data([directory.about for directory in directories], views[0].name),
         comparisons=together.sentences,
         tables=together.tables,
-        commands=_commands(given, directories, stores, views, out),
+        commands=[*_commands(groups, directories, stores, views), report_command(given, out)],
         figures=overlay,
         about={k: about[k] for k in ("pidcam", "python", "packages", "machine", "git_commit") if k in about},
         events=events,
@@ -120,15 +121,13 @@ def _store_path(directory: RunDirectory) -> Path:
 
 
 def _commands(
-    given: Sequence[Path],
+    groups: Mapping[Path, Group],
     directories: Sequence[RunDirectory],
     stores: Sequence[Store | None],
     views: Sequence[RunView],
-    out: Path,
 ) -> list[str]:
-    """What makes the page again, from raw files on; a store that is gone is told by a comment."""
+    """What makes the runs again, from raw files on; a store that is gone is told by a comment."""
     lines = []
-    groups = {path: load_group(path) for path in given if is_group(path)}
     for directory, store in zip(directories, stores, strict=True):
         gone = f"# the store {_store_path(directory)} is gone: prepare it again"
         lines.append(prepare_command(store) if store else gone)
@@ -136,7 +135,7 @@ def _commands(
         group = groups.get(directory.path.parent)
         if group is None or directory.path == group.members[0]:  # whose configuration is that of all
             lines += run_commands(directory, _store_path(directory), view.metrics, group)
-    return [*dict.fromkeys(lines), report_command(given, out)]
+    return list(dict.fromkeys(lines))
 
 
 def _events(store: Store | None, predictions: Predictions | None) -> EventSample | None:
