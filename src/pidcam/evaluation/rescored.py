@@ -63,9 +63,7 @@ def input_importance(run: Run, store: Store, judged: Judged, warn: Warn) -> dict
 def _mean_images(run: Run, store: Store) -> dict[str, np.ndarray]:
     """{image: grid} mean size of the first channel over some test events."""
     total = {image.name: np.zeros(image.shape) for image in run.schema.images}
-    loader = run.loader(store, SPLIT, limit=SAMPLE)
-    loader.change, loader.batch_size = None, run.together()
-    for batch in loader:
+    for batch in run.loader(store, SPLIT, limit=SAMPLE, stored=True, dense=True):
         for name in total:
             total[name] += batch.dense(name)[:, 0].abs().sum(dim=0).double().numpy(force=True)
     return total

@@ -31,10 +31,7 @@ def score_split(
     Spectators are features, targets, `energy` and `hits`, and the variables named in `by`, all of the unchanged events.
     """
     files = tuple(source.name for source in store.manifest.sources)
-    loader = run.loader(store, split, limit=limit)
-    loader.change = None  # predict_batches applies the transforms
-    if change is not None:
-        loader.batch_size = run.together()  # it may make hits dense
+    loader = run.loader(store, split, limit=limit, stored=True, dense=change is not None)  # transforms come later
 
     def batches() -> Iterator[Batch]:
         for number, batch in enumerate(loader):

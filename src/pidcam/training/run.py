@@ -128,10 +128,19 @@ class Run:
         training: bool = False,
         limit: int | None = None,
         ranks: Ranks | None = None,
+        stored: bool = False,
+        dense: bool = False,
     ) -> Loader:
-        """Batches of one split as the model wants them; shuffled and augmented only for training; shared by `ranks`."""
+        """Batches of one split as the model wants them; shuffled and augmented only for training; shared by `ranks`.
+
+        Or as `stored`, without its transforms; of as few events as memory wants where somebody makes them all `dense`.
+        """
         how = self.how_loaded(store, training=training, ranks=ranks)
         options = self.config.training
+        if stored:
+            how["change"] = None
+        if dense:
+            how["batch_size"] = self.together()
         if training:
             how |= {"shuffle": True, "keep": options.resident, "window": options.window, "balance": options.balance}
         return Loader(store, split, limit=limit, recall=True, **how)
