@@ -9,10 +9,12 @@ from pidcam.detectors.base import detectors
 from pidcam.events import Cells, EventBatch
 from pidcam.simulation.generator import hadronise
 from pidcam.simulation.hadron_shower import electromagnetic_fraction, mean_electromagnetic_fraction
+from pidcam.simulation.sampled_showers import tracks
+from pidcam.simulation.sampling_stack import stack
 from pidcam.simulators.base import simulators
 from pidcam.simulators.clic_features import clic_features
 from pidcam.simulators.clic_jets import DECAYS, Beam
-from pidcam.simulators.clic_lcd import ClicLcd, calorimeter, showers_of
+from pidcam.simulators.clic_lcd import ClicLcd, calorimeter, sections, showers_of
 
 SIMULATOR = simulators["clic-lcd"]
 ECAL = detectors["clic-lcd"]().schema.image("ecal")
@@ -116,6 +118,19 @@ def test_charged_pions_are_minimum_ionising_before_they_interact() -> None:
     assert np.median(first) == pytest.approx(0.18, rel=0.15)  # MeV in 0.5 mm of silicon
     seen = volume(pions, "hcal").sum((1, 2, 3)) / pions.targets["energy"]
     assert np.mean(seen) == pytest.approx(0.013, rel=0.15)  # full simulation: 0.0126 and 0.0135 of pi- and pi+
+
+
+def test_tracks_are_accompanied_by_knock_on_electrons() -> None:
+    """As where they are followed one by one through the plates (benchmarks/knock_on_clic_lcd.py): per layer 0.233 MeV,
+    0.0205 above 0.3 MeV beside the central cell; 0.76 of tracks with no layer above 1.2 MeV."""
+    n, rng = 4000, np.random.default_rng(3)
+    image, zero = np.zeros((n, 25, 25, 25), np.float32), np.zeros(n)
+    x, y = rng.uniform(-2.55, 2.55, (2, n))
+    tracks((image,), np.arange(n), x, y, zero, zero, zero, np.full(n, np.inf), stack(sections()[:1]), rng)
+    layers, central = 1e3 * image.sum((1, 2)), 1e3 * image[:, 12, 12]
+    assert layers.mean() == pytest.approx(0.233, rel=0.05)
+    assert np.mean(layers - central > 0.3) == pytest.approx(0.0205, rel=0.1)
+    assert np.mean(layers.max(1) < 1.2) == pytest.approx(0.76, abs=0.03)
 
 
 def test_electromagnetic_fraction_of_hadronic_showers() -> None:

@@ -20,8 +20,8 @@ ALBEDO_RADIUS, ALBEDO_DEPTH = 2.0, 3.0
 """Radius in R_M of what travels backwards, and how many X0 before the shower it is seen."""
 LEAST = 0.3
 """1/X0, in tungsten: no tail of a shower dies sooner than photons of least attenuation, 0.273 (NIST XCOM); tuned."""
-KNOCK_ON = 0.1
-"""Probability of an energy transfer of more than 10 xi, which is xi / 10 xi (Rutherford)."""
+FLATTEST = 0.15
+"""Least cosine of a knock-on electron to the axis, below which it stops in a layer."""
 
 
 class Tuning(NamedTuple):
@@ -121,19 +121,26 @@ def nuclei(images, event, energy, x, y, slope_x, slope_y, start, reach, radius, 
 
 
 @compiled
-def tracks(images, event, x, y, slope_x, slope_y, begin, end, stack, rng):  # type: ignore[no-untyped-def]
-    """Single particles from `begin` to `end` pion interaction lengths: in each layer a draw from Landau's distribution.
+def knock_ons(images, event, x, y, k, stack, rng):  # type: ignore[no-untyped-def]
+    """Electrons that a particle at (x, y) set free, most of them in the plate before the layer. Scattering has turned
+    them to all sides (Lambert's law): the flatter they fly, the more they leave and the farther from the track."""
+    for _ in range(rng.poisson(stack.knocked[k])):
+        cosine, phi = max(math.sqrt(rng.random()), FLATTEST), 2 * math.pi * rng.random()
+        r = stack.knock_from[k] * math.sqrt(1 - cosine * cosine) / cosine
+        energy = stack.knock_on[k] * rng.exponential() / cosine
+        put(images, event, x + r * math.cos(phi), y + r * math.sin(phi), k, energy, stack)
 
-    Drawn as Moyal's, -ln(z^2) with a normal z, in units of xi about the most probable energy; above it the rare
-    energetic knock-on electrons of the 1/E^2 tail are added.
-    """
+
+@compiled
+def tracks(images, event, x, y, slope_x, slope_y, begin, end, stack, rng):  # type: ignore[no-untyped-def]
+    """Single particles from `begin` to `end` pion interaction lengths: in each layer a draw from Landau's distribution,
+    as Moyal's, -ln(z^2) with a normal z, in units of xi about the most probable energy; and `knock_ons`."""
     for s in range(len(event)):
         for k in range(np.searchsorted(stack.pion, begin[s]), len(stack.pion)):
             if stack.pion[k] > end[s]:
                 break
             normal = rng.standard_normal()
             energy = stack.mpv[k] + stack.xi[k] * (-2 * math.log(max(abs(normal), 1e-9)) - 1.27)
-            if rng.random() < KNOCK_ON:
-                energy += 10 * stack.xi[k] / max(rng.random(), 1e-2)
             at_x, at_y = x[s] + slope_x[s] * stack.z[k], y[s] + slope_y[s] * stack.z[k]
             put(images, event[s], at_x, at_y, k, max(energy, 0.0), stack)
+            knock_ons(images, event[s], at_x, at_y, k, stack, rng)

@@ -83,14 +83,17 @@ def sections() -> tuple[Section, Section]:
 
     faster: least attenuation of photons is 0.0299 cm2/g x 13.84 g/cm2 per X0 in iron, 0.0404 x 6.76 in tungsten (NIST
     XCOM). e_mip: R. Wigmans, Calorimetry (2000), ch. 3, has 0.6 to 0.8 for tungsten or lead with silicon and about 0.9
-    for iron with scintillator. h_mip is of what struck nuclei get. All are fixed, like the spots, on a full simulation.
+    for iron with scintillator. h_mip is of what struck nuclei get. All are fixed, like the spots, on a full simulation;
+    knock_on on electrons followed one by one (benchmarks/knock_on_clic_lcd.py).
     """
     return Section(
         TUNGSTEN_PLATE, (2.4,) * 17 + (4.8,) * 8, SILICON_PLATE, 0.5, cells=25, cell=CELL,
         e_mip=0.825, h_mip=0.8, spot_em=1.8, spot_had=2.3, mpv=0.165, xi=0.0089,
+        knock_on=(0.28, 0.14, 0.55),
     ), Section(
         IRON_PLATE, (19.0,) * 60, POLYSTYRENE_PLATE, 3.0, cells=5, cell=30.0,
-        e_mip=0.94, h_mip=0.73, spot_em=0.45, spot_had=1.85, mpv=0.53, xi=0.026, faster=1.5,
+        e_mip=0.94, h_mip=0.73, spot_em=0.45, spot_had=1.85, mpv=0.53, xi=0.026,
+        knock_on=(0.45, 0.25, 2.0), faster=1.5,
     )  # fmt: skip
 
 
