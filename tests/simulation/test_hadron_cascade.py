@@ -28,7 +28,7 @@ def test_all_energy_goes_somewhere() -> None:
 @pytest.mark.parametrize("energy", [10.0, 50.0, 300.0])
 def test_electromagnetic_part_grows_as_published(energy: float) -> None:
     """T. A. Gabriel et al., Nucl. Instrum. Meth. A 338 (1994) 336: 1 - (E / E0)^(k - 1), k of 0.80 to 0.87, E0 of 0.7
-    to 1.3 GeV; N. Akchurin et al., A 408 (1998) 380: r.m.s. 0.17 at 10 to 150 GeV."""
+    to 1.3 GeV; R. Wigmans, Calorimetry (2000), ch. 2: r.m.s. 0.17 at 10 to 150 GeV."""
     pions = shot(energy).pions
     part = np.bincount(pions.event, pions.energy, 2000) / energy
     assert 1 - (energy / 1.3) ** -0.13 < part.mean() < 1 - (energy / 0.7) ** -0.20

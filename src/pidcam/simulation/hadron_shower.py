@@ -10,10 +10,9 @@ Floats = NDArray[np.float64]
 K = 0.82
 SCALE = 1.0
 """Exponent, and GeV of the first neutral pion, of T. A. Gabriel et al., Nucl. Instrum. Meth. A 338 (1994) 336: 0.80 to
-0.87, and 0.7 to 1.3 GeV for pions."""
+0.87, and 0.7 to 1.3 GeV for pions. D. E. Groom, Nucl. Instrum. Meth. A 572 (2007) 633: 0.83 and 1 GeV."""
 WIDTH = 0.17
-"""r.m.s. of the electromagnetic fraction, about the same from 10 to 150 GeV: N. Akchurin et al., Nucl. Instrum. Meth. A
-408 (1998) 380."""
+"""r.m.s. of the electromagnetic fraction, about the same from 10 to 150 GeV: R. Wigmans, Calorimetry (2000), ch. 2."""
 
 
 SHORTER = 0.85
