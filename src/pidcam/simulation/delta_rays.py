@@ -78,17 +78,22 @@ def knock_on_above(kinetic: ArrayLike, mass: float, cut: float) -> Floats:
 
 
 @compiled
+def moller_over_rutherford(x: float, gamma: float) -> float:
+    """Moller's cross-section over Rutherford's, for the share x of the kinetic energy."""
+    y = x / (1 - x)
+    return 1 + y * y + ((gamma - 1) / gamma) ** 2 * x * x - (2 * gamma - 1) / gamma**2 * y
+
+
+@compiled
 def draw_moller(rng: np.random.Generator, t: float, cut: float) -> float:
     """A transfer above `cut`: from 1/W^2, accepted with the rest of the cross-section."""
     gamma = 1 + t / ELECTRON_MASS
-    a, b = ((gamma - 1) / gamma) ** 2, (2 * gamma - 1) / gamma**2
     low, high = cut / t, 0.5
-    largest = 1 + 1 + a / 4  # of 1 + (x / (1 - x))^2 + a x^2 - b x / (1 - x)
+    largest = 1 + 1 + ((gamma - 1) / gamma) ** 2 / 4  # of the ratio to Rutherford's
     while True:
         u = rng.random()
         x = low * high / (high - u * (high - low))
-        y = x / (1 - x)
-        if rng.random() * largest <= 1 + y * y + a * x * x - b * y:
+        if rng.random() * largest <= moller_over_rutherford(x, gamma):
             return x * t
 
 

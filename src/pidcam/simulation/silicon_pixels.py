@@ -11,19 +11,15 @@ from typing import NamedTuple
 import numpy as np
 
 from pidcam.compiled import compiled
-from pidcam.simulation.constants import ELECTRON_MASS
-from pidcam.simulation.delta_rays import draw_knock_on, draw_moller, emission_cosine
+from pidcam.simulation.delta_rays import emission_cosine
 from pidcam.simulation.directions import turned
 from pidcam.simulation.electron_tables import ElectronTable
 from pidcam.simulation.electron_transport import ELECTRON, Heap, Volume, deposit, follow_electron, push
 from pidcam.simulation.ionisation import Floats
+from pidcam.simulation.silicon_collisions import Charged, draw_transfer, largest_of
 
 PIECE = 0.005
 """mm of track between two deposits."""
-
-SHELLS = 0.0032
-"""MeV: what the bound shells add to the variance of soft collisions, per xi (P. Shulek et al., Sov. J. Nucl. Phys. 4
-(1967) 400, has 0.0064 for fast particles). Tuned on half of a Geant4 sample to the width of its spectra."""
 
 FOLLOWED = 5
 """Of the thousands of delta rays of a monopole so many are followed, each standing for its share."""
@@ -33,20 +29,6 @@ WORK = 3.65e-6
 
 SIDE = 17
 """Pixels of the square in which an event happens, around the one it enters."""
-
-
-class Charged(NamedTuple):
-    """What a species does per mm. `soft` (rows,) is the loss in MeV by collisions of less than `cut` MeV each, at
-    momenta over mass exp(`start` + i `step`); `xi` MeV is Landau's width, over beta^2 where the charge is `electric`.
-    """
-
-    mass: float
-    start: float
-    step: float
-    soft: Floats
-    cut: float
-    xi: float
-    electric: bool
 
 
 class Sensor(NamedTuple):
@@ -90,20 +72,21 @@ def follow_track(
         beta2 = ratio * ratio / (1 + ratio * ratio)
         place = min(max((math.log(ratio) - particle.start) / particle.step, 0.0), len(particle.soft) - 1.001)
         row = int(place)
-        mean = length * (particle.soft[row] + (place - row) * (particle.soft[row + 1] - particle.soft[row]))
+        share = place - row
+        mean = length * (particle.soft[row] + share * (particle.soft[row + 1] - particle.soft[row]))
+        per_xi = particle.variance[row] + share * (particle.variance[row + 1] - particle.variance[row])
         xi = particle.xi * length / (beta2 if particle.electric else 1.0)
-        largest = _largest_transfer(kinetic, ratio, mass)
-        variance = xi * (min(particle.cut, largest) + SHELLS)
+        largest = largest_of(kinetic, ratio, mass)
+        variance = xi * per_xi * min(1.0, largest / particle.cut)
         loss = min(rng.standard_gamma(mean * mean / variance) * variance / mean, kinetic)
         deposit(heap, x, y, z, length, direction, loss)
         if largest > particle.cut:
-            expected = xi * (1 / particle.cut - 1 / largest)
-            weight = 1.0 if particle.electric else max(1.0, expected / followed)
+            expected = xi / particle.cut * particle.rate[row]
+            weight = 1.0 if particle.electric else max(1.0, expected * (1 - particle.cut / largest) / followed)
             for _ in range(rng.poisson(expected / weight)):
-                if mass == ELECTRON_MASS:
-                    transfer = draw_moller(rng, kinetic, particle.cut)
-                else:
-                    transfer = draw_knock_on(rng, math.sqrt(beta2) if particle.electric else 0.0, largest, particle.cut)
+                transfer = draw_transfer(rng, particle, row, kinetic, beta2, largest)
+                if transfer == 0:
+                    continue
                 along = length * rng.random()
                 px, py, pz = x + along * u, y + along * v, z + along * w
                 if transfer < volume.secondaries_from:
@@ -119,14 +102,6 @@ def follow_track(
         if particle.electric:
             kinetic -= loss
         x, y, z = x + length * u, y + length * v, z + length * w
-
-
-@compiled
-def _largest_transfer(kinetic: float, ratio: float, mass: float) -> float:
-    if mass == ELECTRON_MASS:
-        return kinetic / 2
-    share = ELECTRON_MASS / mass
-    return 2 * ELECTRON_MASS * ratio * ratio / (1 + 2 * math.sqrt(1 + ratio * ratio) * share + share * share)
 
 
 @compiled

@@ -20,9 +20,9 @@ from pidcam.simulation.particles import (
     PROTON_MASS,
     TETRAQUARK_MASS,
 )
+from pidcam.simulation.silicon_collisions import Charged
 from pidcam.simulation.silicon_pixels import (
     SIDE,
-    Charged,
     Sensor,
     deposit_tracks,
     simulate_background,
