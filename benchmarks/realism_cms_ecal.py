@@ -79,13 +79,15 @@ def rows_of(folder: Path, species: str, times: int, half: int) -> list[Row]:
     return [row(name, mine[name], theirs[name]) for name in theirs]
 
 
-def apart(folder: Path, species: str, resnet: bool) -> dict[str, Apart]:
-    """pidcam's from Geant4's, and Geant4's from itself, by trees and network."""
+def apart(folder: Path, species: str, resnet: bool, half: int) -> dict[str, Apart]:
+    """pidcam's from Geant4's, of these one half alone, and Geant4's from itself, by trees and network."""
     _, eta, theirs = reference(folder, species)
     samples = {"": (theirs, simulated(species, eta, 77)[1]), "floor, ": (theirs[::2], theirs[1::2])}
     found = {}
     for name, pair in samples.items():
         found[f"{name}trees"] = by_trees(*pair)
+        if not name:
+            found["half quoted, trees"] = by_trees(*pair, of=slice(half, None, 2))
         if resnet:
             with tempfile.TemporaryDirectory() as work:
                 found[f"{name}resnet"] = by_network(*pair, Path(work) / species)
@@ -123,7 +125,7 @@ def main() -> None:
         rows = in_both(lambda half, s=species: rows_of(options.reference, s, options.times, half), options.half)
         print(f"\n**{species}**\n")
         print_table(rows)
-        told = apart(options.reference, species, options.resnet)
+        told = apart(options.reference, species, options.resnet, options.half)
         print("\ntold apart from Geant4: " + ", ".join(f"{name} {auc}" for name, auc in told.items()), flush=True)
         result[species] = {"rows": rows, "apart": told}
     moved = transfer(options.reference, options.transfer)

@@ -17,9 +17,9 @@ MIDDLE = 16
 
 def wall(**changes: float) -> Crystals:
     given = {
-        "medium": LEAD_TUNGSTATE, "size": 2.2, "depth": 23.0, "core": 1.16, "less": 0.004, "reach": 7.0, "inner": 1e-6,
+        "medium": LEAD_TUNGSTATE, "size": 2.2, "depth": 23.0, "core": 1.16, "reach": 7.0, "inner": 1e-6,
         "outer": 1e-6, "needle": 0.19, "thin": 0.19, "curl_core": 0.0, "curl_tail": 0.0, "fluctuation": 0.0,
-        "back": 0.0, "deeper": 0.0,
+        "back": 0.0,
     }  # fmt: skip
     return Crystals(**{**given, **changes})  # type: ignore[arg-type]
 

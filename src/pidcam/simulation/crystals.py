@@ -41,21 +41,19 @@ FEW = 1.0
 class Crystals(NamedTuple):
     """A wall of crystals of `size` (square) and `depth`, and what was adjusted to detailed simulation of such a wall.
 
-    Factor `core` of Grindhammer and Peters' radius of the core, whose share of the energy is `less` for every factor e
-    above 50 GeV. Their core is flat at its middle, where showers have a cusp of energetic particles: the part `needle`
-    of it is within `thin` of its radius. `reach` in Moliere radii beyond which the tail dies as exp(-(r / reach)^4),
-    for f(r) falls too slowly for distances that low-energy photons do not reach; `inner` and `outer` spot energies
-    within a crystal of the core and beyond. Low-energy electrons curl in a field: distances along the bending direction
-    are longer by the parts `curl_core` and `curl_tail`; the needle is too energetic. Photons make most of the tail,
-    and go straight. `fluctuation` factor of the widths of ln T and ln alpha; `back` is the part of the energy that
-    leaves through the front face, `deeper` cm by which the tail of a shower ends earlier than its profile.
+    Factor `core` of Grindhammer and Peters' radius of the core. Their core is flat at its middle, where showers have a
+    cusp of energetic particles: the part `needle` of it is within `thin` of its radius. `reach` in Moliere radii beyond
+    which the tail dies as exp(-(r / reach)^4), for f(r) falls too slowly for distances that low-energy photons do not
+    reach; `inner` and `outer` spot energies within a crystal of the core and beyond. Low-energy electrons curl in a
+    field: distances along the bending direction are longer by the parts `curl_core` and `curl_tail`; the needle is too
+    energetic. Photons make most of the tail, and go straight. `fluctuation` factor of the widths of ln T and ln alpha;
+    `back` is the part of the energy that leaves through the front face.
     """
 
     medium: Medium
     size: float
     depth: float
     core: float
-    less: float
     reach: float
     inner: float
     outer: float
@@ -65,7 +63,6 @@ class Crystals(NamedTuple):
     curl_tail: float
     fluctuation: float
     back: float
-    deeper: float
 
 
 @compiled
@@ -111,7 +108,7 @@ def electron_shower(
         return
     width = OUTER if energy > 5 else INNER + 3
     mean[:] = 0
-    left, before = (wall.depth + wall.deeper) * path / medium.x0 - start, 0.0
+    left, before = wall.depth * path / medium.x0 - start, 0.0
     for part in range(len(AGES) - 1):
         low, high = AGES[part] * peak, min(AGES[part + 1] * peak, left)
         if high <= low:
@@ -122,7 +119,6 @@ def electron_shower(
         depth = (start + age * peak) * medium.x0 / path
         x, y = at[0] + at[2] * depth - column * size, at[1] + at[3] * depth - row * size
         radii = (wall.core * core * medium.moliere, tail * medium.moliere)
-        share = min(max(share - wall.less * math.log(energy / 50), 0.0), 1.0)
         here, core_curl, tail_curl = energy * (now - before), 1 + wall.curl_core, 1 + wall.curl_tail
         _add_inner(mean, here * share * (1 - wall.needle), x, y, radii[0], core_curl, INNER, size)
         _add_inner(mean, here * share * wall.needle, x, y, wall.thin * radii[0], 1.0, 1, size)
