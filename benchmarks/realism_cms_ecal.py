@@ -1,6 +1,6 @@
 """How real is `cms-ecal`? pidcam's events against detailed simulation of the same particles.
 
-    python benchmarks/realism_cms_ecal.py REFERENCE_FOLDER [--half 1] [--times 4] [--transfer 40000] [--resnet]
+    python benchmarks/realism_cms_ecal.py REFERENCE_FOLDER [--half 1] [--times 16] [--transfer 40000] [--resnet]
 
 REFERENCE_FOLDER holds the sample as simulated (`electron.npz`, `photon.npz`: energy (N, 32, 32) GeV, eta, pdg), and is
 the folder beside which the digitised sample lies (`../cms_ecal_geant4/Single*.hdf5`). Tables are of the odd events
@@ -116,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("reference", type=Path)
     parser.add_argument("--half", type=int, default=1, choices=(0, 1))
-    parser.add_argument("--times", type=int, default=4)
+    parser.add_argument("--times", type=int, default=16)
     parser.add_argument("--transfer", type=int, default=40_000, help="pidcam's training events of each species")
     parser.add_argument("--resnet", action="store_true", help="a network tells apart, too")
     options = parser.parse_args()

@@ -46,8 +46,8 @@ CUT = 0.005
 """GeV below which particles are not followed through the tracker."""
 
 WALL = Crystals(
-    LEAD_TUNGSTATE, size=2.2, depth=23.0, core=1.118, reach=7.9, inner=0.011, outer=0.0041, needle=0.118, thin=0.092,
-    curl_core=0.27, curl_tail=0.08, fluctuation=1.0, back=0.0016,
+    LEAD_TUNGSTATE, size=2.2, depth=23.0, core=1.103, reach=8.23, inner=0.0078, outer=0.0051, needle=0.103, thin=0.069,
+    curl_core=0.25, curl_tail=0.083, fluctuation=1.0, back=0.0021,
 )  # fmt: skip
 """Adjusted by `benchmarks/tune_cms_ecal.py`, but for the fluctuation. Distances along phi are longer by `curl_core` and
 `curl_tail` at 3.8 T; both grow with the square of the field."""
