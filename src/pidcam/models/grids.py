@@ -11,18 +11,52 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 
 from pidcam.models.blocks import compressed
 
 Made = Callable[..., nn.Module]
 CONVOLUTIONS: dict[int, Made] = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
+CONVOLVED: dict[int, Callable[..., Tensor]] = {1: F.conv1d, 2: F.conv2d, 3: F.conv3d}
 POOLS: dict[int, Made] = {1: nn.MaxPool1d, 2: nn.MaxPool2d, 3: nn.MaxPool3d}
 AXES = tuple(CONVOLUTIONS)
 
 
 def convolution(axes: int, channels: int, out: int, kernel: int, **options: Any) -> nn.Module:
     """A convolution that keeps the grid, or halves it where `stride` is 2 (rounding up)."""
-    return CONVOLUTIONS[axes](channels, out, kernel, padding=kernel // 2, **options)
+    return PADDED[axes](channels, out, kernel, padding=kernel // 2, **options)
+
+
+class PadsShortAxes(_ConvNd):
+    """The zeros around an axis that is shorter than the kernel are laid out in memory, not left to the engine.
+
+    The numbers are the same, but the oneDNN 3.12 of PyTorch 2.13 takes the gradient of the weights from memory beside
+    such images (`jit_bf16:avx512_core_bf16`): in bfloat16 on CPUs that have it in hardware, where in 3-D the first axis
+    is shorter than the kernel, or where with a step of two the last one is a single cell. What lies there differs from
+    run to run: the gradients are wrong without a word, infinite at times, and kernels of seven overwrite memory.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        padding = [int(p) for p in self.padding]
+        laid = [p if n < k else 0 for n, k, p in zip(input.shape[2:], self.kernel_size, padding, strict=True)]
+        rest = [p - own for p, own in zip(padding, laid, strict=True)]
+        x = F.pad(input, [own for own in reversed(laid) for _ in range(2)]) if any(laid) else input
+        return CONVOLVED[len(laid)](x, self.weight, self.bias, self.stride, rest, self.dilation, self.groups)
+
+
+class PaddedConv1d(PadsShortAxes, nn.Conv1d):
+    """See `PadsShortAxes`."""
+
+
+class PaddedConv2d(PadsShortAxes, nn.Conv2d):
+    """See `PadsShortAxes`."""
+
+
+class PaddedConv3d(PadsShortAxes, nn.Conv3d):
+    """See `PadsShortAxes`."""
+
+
+PADDED: dict[int, Made] = {1: PaddedConv1d, 2: PaddedConv2d, 3: PaddedConv3d}
 
 
 def pool(shape: Sequence[int]) -> tuple[nn.Module, tuple[int, ...]]:
