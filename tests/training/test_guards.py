@@ -135,6 +135,25 @@ def test_a_loss_that_is_no_number_names_its_events_and_keeps_them(egamma_store, 
         assert saved["ecal"].shape == (4, 2, 32, 32)
 
 
+@pytest.mark.parametrize(
+    ("precision", "fix"),
+    [
+        ("fp32", "lower training.optimiser.lr or scale the inputs"),
+        ("bf16", "lower training.optimiser.lr, scale the inputs or take training.precision=fp32 instead of bf16"),
+    ],
+)
+def test_weights_that_are_no_numbers_are_named(egamma_store, tmp_path, precision, fix):
+    state = small_state(egamma_store, tmp_path)
+    state.set_precision(precision)
+    name, weights = next(iter(state.network.module.named_parameters()))
+    with torch.no_grad():
+        weights[0] = float("inf")
+    with pytest.raises(PidcamError) as error:
+        Stepper(state)(batch(torch.rand(4, 2, 32, 32)))
+    assert "\n" not in str(error.value)
+    assert str(error.value).rpartition("); ")[2] == f"{name} was not finite after the update before; {fix}"
+
+
 def crowded(monkeypatch, state: FitState, most: int) -> None:
     """Memory for `most` events at once."""
     original = state.network.module.forward

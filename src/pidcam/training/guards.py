@@ -122,15 +122,24 @@ def not_finite(loss: Tensor, each: Tensor, batch: Batch, state: FitState) -> Non
     arrays: dict[str, Any] = _arrays(batch, each)
     with atomic_path(path) as part, open(part, "wb") as file:
         np.savez_compressed(file, **arrays)
-    broken = _broken_inputs(batch)
-    cause = (
-        f"{broken} holds values that are not finite" if broken else "lower training.optimiser.lr or scale the inputs"
-    )
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     raise PidcamError(
         f"the loss is {loss.item()} in {where}, for {len(names)} of {len(batch)} events: {', '.join(names[:3])}{more} "
-        f"(kept in {path}); {cause}"
+        f"(kept in {path}); {_cause(batch, state)}"
     )
+
+
+def _cause(batch: Batch, state: FitState) -> str:
+    """What is not finite besides the loss, and what to do."""
+    if broken := _broken_inputs(batch):
+        return f"{broken} holds values that are not finite"
+    fixes = ["lower training.optimiser.lr", "scale the inputs"]
+    if state.precision != "fp32":
+        fixes.append(f"take training.precision=fp32 instead of {state.precision}")
+    fix = " or ".join([", ".join(fixes[:-1]), fixes[-1]])
+    weights = state.network.module.named_parameters()
+    spoilt = next((name for name, value in weights if not torch.isfinite(value).all()), None)
+    return f"{spoilt} was not finite after the update before; {fix}" if spoilt else fix
 
 
 def _arrays(batch: Batch, each: Tensor) -> dict[str, np.ndarray]:
