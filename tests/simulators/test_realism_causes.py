@@ -49,9 +49,9 @@ def test_electrons_that_leave_a_tenth_three_crystals_away_are_few(
 def test_photons_that_hit_very_many_crystals_are_few(
     table: ModuleType, read_out: Callable[[str], dict[str, np.ndarray]]
 ) -> None:
-    """cms-ecal, width of the number of crystals that photons hit, mean and width of the energy share in ring 2: they hang
-    on those that hit more than 75, 52 expected in each half of the reference, which has 62 and 75. Without those they
-    agree."""
+    """cms-ecal, width of the number of crystals that photons hit, mean and width of the energy share in ring 2: they
+    hang on those that hit more than 75, 52 expected in each half of the reference, which has 62 and 75. Without those
+    they agree."""
     found = read_out("photon")
     most = found["crystals hit"] < 75
     assert 1870 * (~most).mean() == pytest.approx(52, abs=8)
