@@ -49,7 +49,7 @@ COARSE = "{name: downsample, image: planes, factor: {wire: 2, tick: 8}}"
 
 STUDIES = {
     "toy": Study(10000, "one-filter-cnn", ("training.epochs=8",)),
-    "cms-ecal": Study(10000, "reference-cnn"),
+    "cms-ecal": Study(20000, "reference-cnn"),
     "cms-jets": Study(4000, "two-branch", ("training.epochs=6",)),
     "belle2-pxd": Study(2000, "pxd-cnn"),
     "belle2-pxd-clusters": Study(6000, "pxd-mlp"),

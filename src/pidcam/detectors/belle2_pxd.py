@@ -65,7 +65,7 @@ def belle2_pxd() -> Detector:
         recipes={"resnet": WITH_SHAPES},
         measured=Measured(  # benchmarks/results.py belle2-pxd
             sample="11,200 simulated training events",
-            auc={"resnet": (0.7736, 0.0044), "pxd-cnn": (0.775, 0.0043), "bdt": (0.7636, 0.0045)},
+            auc={"resnet": (0.7699, 0.0044), "pxd-cnn": (0.7682, 0.0044), "bdt": (0.7637, 0.0045)},
         ),
     )
 
@@ -108,6 +108,6 @@ def belle2_pxd_clusters() -> Detector:
         split="0.7/0.2/0.1",
         measured=Measured(  # benchmarks/results.py belle2-pxd-clusters
             sample="16,800 simulated training events",
-            auc={"mlp": (0.853, 0.0032), "pxd-mlp": (0.8413, 0.0032), "bdt": (0.8513, 0.0032)},
+            auc={"mlp": (0.8502, 0.0032), "pxd-mlp": (0.8399, 0.0032), "bdt": (0.847, 0.0032)},
         ),
     )
