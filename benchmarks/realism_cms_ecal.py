@@ -20,10 +20,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from pidcam.analysis import delong
 from pidcam.simulators import cms_ecal as ecal
 from realism_table import Row, in_both, print_table, row
-from told_apart import Apart, by_network, by_trees, features, fit
+from told_apart import Apart, by_network, features, fit, judged, tree_scores
 
 SPECIES = ("photon", "electron")
 PLACE = np.arange(32) - 16
@@ -85,9 +84,11 @@ def apart(folder: Path, species: str, resnet: bool, half: int) -> dict[str, Apar
     samples = {"": (theirs, simulated(species, eta, 77)[1]), "floor, ": (theirs[::2], theirs[1::2])}
     found = {}
     for name, pair in samples.items():
-        found[f"{name}trees"] = by_trees(*pair)
+        truth, scores = tree_scores(*pair)
+        found[f"{name}trees"] = judged(truth, scores)
         if not name:
-            found["half quoted, trees"] = by_trees(*pair, of=slice(half, None, 2))
+            quoted = np.tile(np.arange(len(theirs)) % 2 == half, 2)
+            found["half quoted, trees"] = judged(truth[quoted], scores[quoted])
         if resnet:
             with tempfile.TemporaryDirectory() as work:
                 found[f"{name}resnet"] = by_network(*pair, Path(work) / species)
@@ -106,8 +107,7 @@ def transfer(folder: Path, events: int) -> dict[str, Apart]:
 
     def scored(samples: list[np.ndarray]) -> Apart:
         truth = np.repeat([False, True], [len(x) for x in samples])
-        result = delong(truth, model.predict(np.concatenate(samples)))
-        return Apart(float(result.auc), float(result.error))
+        return judged(truth, model.predict(np.concatenate(samples)))
 
     return {"own": scored([x[1::2] for x in ours]), "geant4": scored(theirs)}
 
@@ -131,7 +131,7 @@ def main() -> None:
     moved = transfer(options.reference, options.transfer)
     result["transfer"] = moved
     print(f"\nelectron or photon, trained on pidcam's: on its own {moved['own']}, on Geant4's {moved['geant4']}")
-    itself = by_trees(*(reference(options.reference, species)[2] for species in SPECIES), trees=200)
+    itself = judged(*tree_scores(*(reference(options.reference, species)[2] for species in SPECIES), trees=200))
     print(f"trained on Geant4's themselves, 5-fold: {itself}")
     print(json.dumps(result | {"geant4 trained on itself": itself}))
 

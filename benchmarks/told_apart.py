@@ -77,15 +77,18 @@ def fit(x: np.ndarray, y: np.ndarray, trees: int) -> lightgbm.Booster:
     return lightgbm.train(TREES, lightgbm.Dataset(x, y), trees)
 
 
-def by_trees(one: np.ndarray, other: np.ndarray, trees: int = 300, of: slice = slice(None)) -> Apart:
-    """Of hits (n, 2, 32, 32); learnt from all, the AUC being that of the events `of` both samples."""
+def judged(truth: np.ndarray, scores: np.ndarray) -> Apart:
+    result = delong(truth, scores)
+    return Apart(float(result.auc), float(result.error))
+
+
+def tree_scores(one: np.ndarray, other: np.ndarray, trees: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    """Of hits (n, 2, 32, 32), one sample after the other: which are of the other, and what the trees say."""
     x, y = np.concatenate([features(one), features(other)]), np.repeat([0, 1], [len(one), len(other)])
     scores = np.zeros(len(y))
     for train, test in StratifiedKFold(FOLDS, shuffle=True, random_state=1).split(x, y):
         scores[test] = fit(x[train], y[train], trees).predict(x[test])
-    which = np.concatenate([np.arange(len(one))[of], len(one) + np.arange(len(other))[of]])
-    result = delong(y[which] == 1, scores[which])
-    return Apart(float(result.auc), float(result.error))
+    return y == 1, scores
 
 
 def by_network(one: np.ndarray, other: np.ndarray, work: Path) -> Apart:

@@ -67,12 +67,16 @@ def values(quantities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate([quantities.mean(0), width]), np.concatenate([off, (off**2 - width**2) / (2 * width)], axis=1)
 
 
+def by_angle(deposits: np.ndarray, hits: np.ndarray, eta: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """`values` at small and at large angles."""
+    return [values(shapes(deposits[group], hits[group], eta[group])) for group in (eta < 0.6, eta > 0.6)]
+
+
 def known(folder: Path, half: int) -> Known:
     eta, found, pulls = {}, [], []
     for species in SPECIES:
         deposits, eta[species], hits = reference(folder, species, slice(half, None, 2))
-        for group in (eta[species] < 0.6, eta[species] > 0.6):
-            value, pull = values(shapes(deposits[group], hits[group], eta[species][group]))
+        for value, pull in by_angle(deposits, hits, eta[species]):
             found.append(value)
             pulls.append(pull.T @ pull / len(pull) ** 2)
     size = len(found[0])
@@ -89,9 +93,7 @@ def told(constants: np.ndarray, eta: dict[str, np.ndarray], events: int) -> np.n
     found = []
     for seed, species in enumerate(SPECIES):
         angles = np.resize(eta[species], events)
-        deposits, hits = simulated(species, angles, seed)
-        for group in (angles < 0.6, angles > 0.6):
-            found.append(values(shapes(deposits[group], hits[group], angles[group]))[0])
+        found += [value for value, _ in by_angle(*simulated(species, angles, seed), angles)]
     return np.concatenate(found)
 
 
