@@ -79,7 +79,7 @@ def hadronic(ecal: np.ndarray, hcal: np.ndarray, energy: np.ndarray) -> dict[str
     return {
         "ECAL / energy (weighted layers)": (layers @ WEIGHT) / energy,
         "HCAL / energy": deep.sum(1) / energy,
-        "no interaction in the ECAL": (layers.max(1) < 1.2e-3).astype(float),
+        "no interaction in the ECAL": layers.max(1) < 1.2e-3,
         "ECAL cells above 0.1 MeV": (ecal > 1e-4).sum((1, 2, 3)).astype(float),
         "HCAL cells above 0.1 MeV": (hcal > 1e-4).sum((1, 2, 3)).astype(float),
         "HCAL E1 / total": plane[:, 2, 2] / total,

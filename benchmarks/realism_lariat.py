@@ -191,7 +191,7 @@ def rows_of(name: str, mine: Sample, theirs: Sample, rng: np.random.Generator) -
     both, rows = (mine, theirs), []
 
     def add(title: str, values: Callable[[Sample], np.ndarray]) -> None:
-        rows.append(row(title, *(values(s).astype(float) for s in both)))
+        rows.append(row(title, *(values(s) for s in both)))
 
     def add_peak(title: str, values: Callable[[Sample], np.ndarray]) -> None:
         rows.append(peak_row(f"{title}: peak, FWHM of 3 mm (MeV)", *(values(s) for s in both), rng))

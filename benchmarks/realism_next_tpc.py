@@ -61,7 +61,7 @@ def simulated(species: Species, events: int) -> np.ndarray:
 
 def rows_of(mine: np.ndarray, theirs: np.ndarray) -> list[Row]:
     rows = [row(SHOWN[n], *(t[:, NAMES.index(n)] for t in (mine, theirs))) for n in SHOWN]
-    contained = [(t[:, NAMES.index("energy")] > 2.457).astype(float) for t in (mine, theirs)]
+    contained = [t[:, NAMES.index("energy")] > 2.457 for t in (mine, theirs)]
     return [row("all energy contained", *contained), *rows]
 
 
