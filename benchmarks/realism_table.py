@@ -103,7 +103,8 @@ def _in_other_half(r: Row) -> str:
 
 def print_table(rows: list[Row]) -> None:
     """In Markdown; a value outside is bold, and by how many standard errors."""
-    print("| | mean | reference | width | reference | other half |\n|---|---|---|---|---|---|")
+    halves = any(f"{kind}_other_half" in r for r in rows for kind in KINDS)
+    print("| | mean | reference | width | reference |" + " other half |" * halves + "\n" + "|---" * (5 + halves) + "|")
     for r in rows:
         cells = []
         for kind in KINDS:
@@ -112,7 +113,7 @@ def print_table(rows: list[Row]) -> None:
                 continue
             a, b, error = r[kind]  # type: ignore[misc]
             cells += [f"{a:.4g}" if r[f"{kind}_agrees"] else f"**{a:.4g}** ({(a - b) / error:+.1f})", f"{b:.4g}"]
-        print(f"| {r['name']} | " + " | ".join([*cells, _in_other_half(r)]) + " |")
+        print(f"| {r['name']} | " + " | ".join([*cells, *[_in_other_half(r)] * halves]) + " |")
     print(f"\n{summary(rows)}")
 
 
