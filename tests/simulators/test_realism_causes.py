@@ -63,20 +63,6 @@ def test_photons_that_hit_very_many_crystals_are_few(
     assert all(table.within(width, reference) for reference in ((0.0508, 0.0026), (0.0548, 0.0027)))
 
 
-def test_energies_of_voxels_vary_alike_where_voxels_are_larger_than_steps(table: ModuleType) -> None:
-    """next-tpc, width of the spread of the energies of voxels: 0.00183 MeV instead of 0.00175 and 0.00171 in voxels of
-    1 mm, in which it matters where on a short step its energy is left; in voxels of 3 mm it does not."""
-    from pidcam.simulators.base import simulators
-
-    simulator, voxel = simulators["next-tpc"], {"voxel": (3.0, 3.0, 3.0), "half_size": 639}
-    parameters = simulator.parameters(pressure=14.797, radiates_from=1.0, fluorescence=False, **voxel)
-    (species,) = (s for s in simulator.species if s.name == "electron")
-    track = simulator.events(parameters, species, 600, np.random.default_rng(1)).images["track"]
-    energies = np.split(track.value[:, 0], track.offsets[1:-1])
-    width = table.moments(np.array([e.std() for e in energies]))[1]
-    assert all(table.within(width, reference) for reference in ((0.00566, 0.00012), (0.00556, 0.00011)))
-
-
 def test_muons_have_as_many_voxels_before_they_are_captured(table: ModuleType, lariat: ModuleType) -> None:
     """lariat, voxels of muons that stop: 530 instead of 616 and 638. The reference absorbs the neutrons of captures at
     their first inelastic collision, with all their binding energy; on the first half of the way there are none yet."""
