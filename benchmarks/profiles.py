@@ -154,11 +154,13 @@ def _stopped(sample: lariat.Sample, longest: float) -> np.ndarray:
 def in_xenon(folder: Path, times: int) -> Iterator[Panel]:
     """The less energetic of the two ends of a track."""
     edges, column, curves = np.linspace(0, 1.2, 25), next_tpc.NAMES.index("smaller_blob"), []
-    for species in simulators["next-tpc"].species:
-        theirs = next_tpc.reference(folder / "next_tpc_geant4", species.name, 1)
-        mine = next_tpc.simulated(species, times * len(theirs))
+    for species in (s.name for s in simulators["next-tpc"].species):
+        theirs = next_tpc.reference(folder / "next_tpc_geant4", species, 1)
+        primaries = next_tpc.primaries(folder / "next_tpc_geant4", species)
+        kinetic, cosine = (np.concatenate([np.split(x, 2)[1]] * times) for x in primaries)
+        mine = next_tpc.shapes(*next_tpc.simulated(species, kinetic, cosine, 1), next_tpc.PITCH, next_tpc.BLOB)
         pairs = [density(t[:, column], edges) for t in (mine, theirs)]
-        curves.append(Curve(species.name, (edges[1:] + edges[:-1]) / 2, *pairs))
+        curves.append(Curve(species, (edges[1:] + edges[:-1]) / 2, *pairs))
     yield Panel("next-tpc: smaller end of a track", "energy within 12 mm [MeV]", "tracks / MeV", curves, False)
 
 

@@ -97,12 +97,12 @@ def test_electrons_whose_tracks_fall_into_many_parts_are_few(table: ModuleType, 
 
 
 def test_electrons_just_above_1_mev_radiate_half_as_much_in_the_reference(table: ModuleType, decays: Tracks) -> None:
-    """Decays, width of the number of separate parts: photons make twice as many where neither electron has 1.4 MeV. The
-    reference has no radiation below 1 MeV and reads its rates off a table, of seven energies per decade if it is
-    Geant4's usual one, where they rise over one interval to all that they should be. Which interval holds 1 MeV is not
-    known; the first half of the reference says 0.94 to 1.3 MeV, and with that the numbers are alike."""
+    """Decays, width of the number of separate parts: photons make nearly twice as many where neither electron has
+    1.4 MeV. The reference has no radiation below 1 MeV, and rates that are read off a table, as Geant4's are, of seven
+    energies per decade, rise from there over an interval. Which one is not known: 0.94 to 1.3 MeV was chosen on the
+    first half of the reference, and with that the numbers are alike."""
     even, references = decays.kinetic.max(axis=1) < 1.4, ((0.0878, 0.0138), (0.0850, 0.0152))
-    assert all(not table.within(photons_parts(table, decays, even), reference) for reference in references)
+    assert photons_parts(table, decays, even)[0] > 0.107  # both halves together have 0.0864 +- 0.0103
     gradual = tracks("bb0nu", sets_in_gradually)
     assert all(table.within(photons_parts(table, gradual, even), reference) for reference in references)
     mean, width = table.moments(gradual.shapes["parts"])
