@@ -16,6 +16,7 @@ from pidcam.simulation.electron_bremsstrahlung import photon_spectrum, photons_a
 from pidcam.simulation.ionisation import Floats, beta_gamma, electron_stopping
 from pidcam.simulation.matter import Material
 from pidcam.simulation.scattering import Elastic
+from pidcam.simulation.straggling import bound_variance
 
 STOPPING, VARIANCE, KNOCK_ON, HARD, HARD_FROM, SCREENING, SOFT, RADIATION = range(8)
 """Columns: loss in soft collisions (MeV/mm) and its variance (MeV^2/mm); knock-on electrons, hard deflections (an
@@ -100,7 +101,8 @@ def electron_table(
     beta, _ = beta_gamma(energy, ELECTRON_MASS)
     values[:, STOPPING] = electron_stopping(energy, material, knock_on_cut)
     if fluctuations:
-        values[:, VARIANCE] = tuning.shell_variance * K / 2 * z_over_a / beta**2 * np.minimum(knock_on_cut, energy / 2)
+        free = tuning.shell_variance * np.minimum(knock_on_cut, energy / 2)
+        values[:, VARIANCE] = K / 2 * z_over_a / beta**2 * (free + bound_variance(beta, material.shells))
     values[:, KNOCK_ON] = moller_above(energy, knock_on_cut) * z_over_a
     strength = scattering * (1 + tuning.excess * np.exp(-energy / tuning.excess_energy))
     elastic = [Elastic(t, material.z) for t in energy]

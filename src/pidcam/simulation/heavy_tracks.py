@@ -19,6 +19,7 @@ from pidcam.simulation.ionisation import Floats, restricted_bethe_bloch
 from pidcam.simulation.matter import Material
 from pidcam.simulation.nuclear_cross_sections import BARN, ELASTIC, MASS_NUMBER, SLOPE, reaction
 from pidcam.simulation.particles import CHARGE, LIFE, MASS, PION_MASS
+from pidcam.simulation.straggling import bound_variance
 
 LEFT, STOPPED, DECAYED, REACTED = range(4)
 """How a way ends; a particle that stopped is at rest, one that decayed was in flight."""
@@ -39,13 +40,15 @@ class HeavyTable(NamedTuple):
     """For momenta over mass exp(`start` + i `step`), by kind of particle: `soft` (kinds, points) loss in collisions
     below `cut`, MeV per mm; `reactions` (kinds, points) with nuclei per mm; `elastic` scattering over reactions.
 
-    `xi` is Landau's width per mm at beta = 1, `scattering` MeV^2/mm the square of 13.6 MeV over root X0.
+    `bound` (points,) MeV per xi is what binding adds to the variance of losses. `xi` is Landau's width per mm at beta =
+    1, `scattering` MeV^2/mm the square of 13.6 MeV over root X0.
     """
 
     start: float
     step: float
     soft: Floats
     reactions: Floats
+    bound: Floats
     mass: Floats
     charge: np.ndarray
     life: Floats
@@ -82,6 +85,7 @@ def heavy_table(
         step=float(np.log(ratio[1] / ratio[0])),
         soft=soft,
         reactions=met,
+        bound=bound_variance(ratio / np.sqrt(1 + ratio**2), material.shells),
         mass=MASS,
         charge=CHARGE,
         life=LIFE * decays,
@@ -143,7 +147,7 @@ def follow_heavy(
         if charged:
             loss = soft * length
             upper = min(table.cut, largest)
-            variance = xi * length * upper * (1 - beta2 * upper / (2 * largest))
+            variance = xi * length * (upper * (1 - beta2 * upper / (2 * largest)) + table.bound[row])
             if table.cut < np.inf and variance > 0:
                 loss = rng.standard_gamma(loss * loss / variance) * variance / loss
             loss = min(loss, t)

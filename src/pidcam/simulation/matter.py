@@ -28,7 +28,7 @@ class Sternheimer:
 @dataclass(frozen=True)
 class Material:
     """`z` and `a` (g/mol) of the element, or weighted by mass; `density` g/cm^3; `radiation_length` g/cm^2;
-    `excitation` eV."""
+    `excitation` eV; `shells`, electrons of an atom and their binding in eV where straggling needs it."""
 
     name: str
     z: float
@@ -37,6 +37,7 @@ class Material:
     radiation_length: float
     excitation: float
     sternheimer: Sternheimer
+    shells: tuple[tuple[int, float], ...] = ()
 
     @property
     def z_over_a(self) -> float:
@@ -53,7 +54,10 @@ class Material:
 SILICON = Material("silicon", 14, 28.0855, 2.33, 21.82, 173, Sternheimer(4.4351, 0.2014, 2.8715, 0.14921, 3.2546, 0.14))
 
 ARGON = Material("argon", 18, 39.948, 1.66e-3, 19.55, 188, Sternheimer(11.948, 1.7635, 4.4855, 0.19714, 2.9618))
-LIQUID_ARGON = Material("liquid argon", 18, 39.948, 1.396, 19.55, 188, Sternheimer(5.2146, 0.2, 3.0, 0.1956, 3.0))
+LIQUID_ARGON = Material(
+    "liquid argon", 18, 39.948, 1.396, 19.55, 188, Sternheimer(5.2146, 0.2, 3.0, 0.1956, 3.0),
+    shells=((2, 3206.0), (8, 268.0), (8, 19.0)),
+)  # fmt: skip
 
 XENON = Material("xenon", 54, 131.293, 5.48e-3, 8.48, 482, Sternheimer(12.7281, 1.563, 4.7371, 0.23314, 2.7414))
 LIQUID_XENON = Material("liquid xenon", 54, 131.293, 2.953, 8.48, 482, Sternheimer(6.4397, 0.5993, 3.0, 0.26596, 3.0))

@@ -25,6 +25,17 @@ def xi(kinetic: ArrayLike, mass: float, material: Material, thickness: ArrayLike
     return np.asarray(K / 2 * charge**2 * material.z_over_a * np.asarray(thickness) / beta**2)
 
 
+def bound_variance(beta: ArrayLike, shells: tuple[tuple[int, float], ...]) -> Floats:
+    """MeV per xi that the binding of an atom's electrons, (number, eV) by shell, adds to the variance of the loss: P.
+    Shulek et al., Sov. J. Nucl. Phys. 4 (1967) 400."""
+    beta, electrons = np.asarray(beta, np.float64), sum(n for n, _ in shells)
+    added = np.zeros_like(beta)
+    for n, binding in shells:
+        binding *= 1e-6
+        added += 8 / 3 * n / electrons * binding * np.log(np.maximum(2 * ELECTRON_MASS * beta**2 / binding, 1))
+    return added
+
+
 def most_probable_loss(
     kinetic: ArrayLike, mass: float, material: Material, thickness: ArrayLike, charge: float = 1.0
 ) -> Floats:
