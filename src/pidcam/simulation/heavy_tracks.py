@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pidcam.compiled import compiled
-from pidcam.simulation.constants import AVOGADRO, ELECTRON_MASS, K
+from pidcam.simulation.constants import AVOGADRO, ELECTRON_MASS, FINE_STRUCTURE, HBAR_C, K
 from pidcam.simulation.delta_rays import draw_knock_on, emission_cosine
 from pidcam.simulation.directions import turned
 from pidcam.simulation.electron_transport import ELECTRON, Heap, Volume, deposit, inside, push
@@ -33,6 +33,14 @@ LARGEST_LOSS = 0.1
 HIGHLAND = 0.97
 """(1 + 0.038 ln(x / X0))^2 of Highland's width at 10 cm of argon: the squares of the widths of steps add up to it."""
 
+HARD = 18.4
+"""MeV/c: Coulomb scattering on a nucleus that gives more is made one by one. Up to there Rutherford's cross-section
+with Moliere's screening and Z(Z + 1) has the width above."""
+
+FORM_FACTOR = (3.43e-13 / HBAR_C) ** 2 / 3
+"""1/MeV^2: it falls as exp(-b q^2), squared, for a charge of 3.43 fm r.m.s. (I. Angeli, K. P. Marinova, At. Data Nucl.
+Data Tables 99 (2013) 69)."""
+
 NUCLEUS_MASS = MASS_NUMBER * 931.494
 
 
@@ -41,7 +49,8 @@ class HeavyTable(NamedTuple):
     below `cut`, MeV per mm; `reactions` (kinds, points) with nuclei per mm; `elastic` scattering over reactions.
 
     `bound` (points,) MeV per xi is what binding adds to the variance of losses. `xi` is Landau's width per mm at beta =
-    1, `scattering` MeV^2/mm the square of 13.6 MeV over root X0.
+    1, `scattering` MeV^2/mm the square of 13.6 MeV over root X0, `coulomb` hard scattering on nuclei of no size per mm
+    at beta = 1.
     """
 
     start: float
@@ -55,6 +64,7 @@ class HeavyTable(NamedTuple):
     cut: float
     xi: float
     scattering: float
+    coulomb: float
     elastic: float
 
 
@@ -79,6 +89,7 @@ def heavy_table(
             loss = restricted_bethe_bloch(kinetic, mass, material, cut if delta_rays else np.inf)
             soft[kind] = loss * material.density / 10
         met[kind] = reaction(kind, kinetic) * nuclei * reactions
+    rutherford = 4 * np.pi * (material.z * FINE_STRUCTURE * HBAR_C / HARD) ** 2  # cm^2
     radiation_length = material.radiation_length / material.density * 10
     return HeavyTable(
         start=float(np.log(LOWEST)),
@@ -92,6 +103,7 @@ def heavy_table(
         cut=cut if delta_rays else np.inf,
         xi=K / 2 * material.z_over_a * material.density / 10,
         scattering=13.6**2 / radiation_length * HIGHLAND * scattering,
+        coulomb=rutherford * AVOGADRO / material.a * material.density / 10 * scattering,
         elastic=ELASTIC,
     )
 
@@ -128,7 +140,7 @@ def follow_heavy(
         reactions = table.reactions[kind, row] + share * (table.reactions[kind, row + 1] - table.reactions[kind, row])
         elastic = table.elastic * reactions
         decays = 1 / (ratio * life) if life > 0 else 0.0
-        soft, knock_on, xi, largest, longest = 0.0, 0.0, 0.0, 0.0, np.inf
+        soft, knock_on, coulomb, xi, largest, longest = 0.0, 0.0, 0.0, 0.0, 0.0, np.inf
         if charged:
             soft = table.soft[kind, row] + share * (table.soft[kind, row + 1] - table.soft[kind, row])
             xi = table.xi / beta2
@@ -138,7 +150,8 @@ def follow_heavy(
             if largest > table.cut:
                 knock_on = xi * (1 / table.cut - 1 / largest - beta2 / largest * math.log(largest / table.cut))
             longest = min(volume.longest, LARGEST_LOSS * t / soft)
-        rate = knock_on + reactions + elastic + decays
+            coulomb = table.coulomb / beta2
+        rate = knock_on + coulomb + reactions + elastic + decays
         free = rng.exponential() / rate if rate > 0 else np.inf
         length = min(free, longest)
         if length == np.inf:
@@ -179,15 +192,20 @@ def follow_heavy(
             else:
                 deposit(heap, x, y, z, 0.0, (u, v, w), transfer)
             t -= transfer
-        elif which < knock_on + elastic:
+        elif which < knock_on + coulomb + elastic:
             momentum2 = t * (t + 2 * mass)
-            bend = min(rng.exponential() / (2 * momentum2 * SLOPE), 2.0)
+            if which < knock_on + coulomb:
+                bend = HARD * HARD / (1 - rng.random()) / (2 * momentum2)
+                if bend > 2 or rng.random() > math.exp(-2 * momentum2 * bend * FORM_FACTOR):
+                    continue
+            else:
+                bend = min(rng.exponential() / (2 * momentum2 * SLOPE), 2.0)
             u, v, w = turned(u, v, w, 1 - bend, 2 * math.pi * rng.random())
             recoil = min(momentum2 * bend / NUCLEUS_MASS, t)
             deposit(heap, x, y, z, 0.0, (u, v, w), recoil)
             t -= recoil
         else:
-            how = REACTED if which < knock_on + elastic + reactions else DECAYED
+            how = REACTED if which < knock_on + coulomb + elastic + reactions else DECAYED
             break
     if how == STOPPED and charged:
         deposit(heap, x, y, z, 0.1, (u, v, w), t)

@@ -44,7 +44,7 @@ Rev. C 55 (1997) 1304; antiprotons E. Friedman, Nucl. Phys. A 925 (2014) 141. Go
 10 %: within that, those of protons, pions and positive kaons are tuned on the share that reacts in half of a Geant4
 sample."""
 
-ELASTIC = 0.4
+ELASTIC = 0.3
 """Elastic over reaction cross-section, as far as it bends tracks visibly; a black disc has 1. Tuned likewise."""
 
 SLOPE = 1.03e-4
