@@ -73,11 +73,16 @@ def reference(path: Path, half: int | None) -> Sample:
     return Sample(place, file["energy"][span], offsets - offsets[0], file["kinetic_energy"][events], end, left, how)
 
 
-def simulated(pdg: int, kinetic: np.ndarray, rng: np.random.Generator, *, elastic: float = 1.0) -> Sample:
-    """`elastic`: factor of how often nuclei bend the tracks of hadrons."""
+def simulated(
+    pdg: int, kinetic: np.ndarray, rng: np.random.Generator, *, elastic: float = 1.0, reactions: float = 1.0
+) -> Sample:
+    """`elastic`, `reactions`: factors of how often nuclei bend the tracks of hadrons, and react with them."""
     parameters = Lariat(temperature=OF_DENSITY)
     tables, drift = argon_tables(parameters, radiates_from=1.0), chamber(parameters).drift
-    tables = tables._replace(heavy=tables.heavy._replace(elastic=tables.heavy.elastic * elastic))
+    heavy = tables.heavy._replace(
+        reactions=tables.heavy.reactions * reactions, elastic=tables.heavy.elastic * elastic / reactions
+    )
+    tables = tables._replace(heavy=heavy)
     volume, heap = Volume(LOW, HIGH, LONGEST, BORN, 0.0), new_heap(1 << 14, 1 << 20)
     voxels = new_voxel_table(), new_voxel_table()
     index, values = np.empty((1 << 16, 3), np.int64), np.empty((1 << 16, 2))

@@ -13,11 +13,6 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def lariat(table: ModuleType) -> ModuleType:
-    return importlib.import_module("realism_lariat")
-
-
-@pytest.fixture(scope="module")
 def pxd(table: ModuleType) -> ModuleType:
     return importlib.import_module("realism_belle2_pxd")
 
@@ -61,39 +56,6 @@ def test_photons_that_hit_very_many_crystals_are_few(
     mean, width = table.moments(found["energy share in ring 2"][most])
     assert all(table.within(mean, reference) for reference in ((0.0591, 0.0012), (0.0608, 0.0013)))
     assert all(table.within(width, reference) for reference in ((0.0508, 0.0026), (0.0548, 0.0027)))
-
-
-def test_muons_have_as_many_voxels_before_they_are_captured(table: ModuleType, lariat: ModuleType) -> None:
-    """lariat, voxels of muons that stop: 530 instead of 616 and 638. The reference absorbs the neutrons of captures at
-    their first inelastic collision, with all their binding energy; on the first half of the way there are none yet."""
-    muons = lariat.simulated(13, np.linspace(50.0, 500.0, 200), np.random.default_rng(1))
-    mean, width = table.moments(lariat.half_way(muons))
-    assert all(table.within(mean, reference) for reference in ((217.8, 8.1), (235.2, 8.6)))
-    assert all(table.within(width, reference) for reference in ((114.4, 3.7), (121.9, 3.9)))
-
-
-def test_what_captures_set_free_is_as_measured(lariat: ModuleType) -> None:
-    """LArIAT counted isolated deposits near the ends of negative pions and muons."""
-    pions, muons = (lariat.simulated(pdg, np.full(150, 60.0), np.random.default_rng(2)) for pdg in (-211, 13))
-    measured, error = lariat.LARIAT_BLIPS
-    for threshold in (0.3, 0.5):
-        ratio, own = lariat.blips(pions, muons, threshold)
-        assert abs(ratio - measured) < 2 * np.hypot(error, own)
-        assert ratio > 1.4
-
-
-def test_negative_pions_of_the_reference_are_hardly_bent_by_nuclei(table: ModuleType, lariat: ModuleType) -> None:
-    """lariat, angle at which pi- below 250 MeV stop: its width is 0.11 instead of 0.068 and 0.061, whereas the
-    reference's pi+ have 0.093 and 0.095. By charge symmetry nuclei bend both alike, and so they do here; with a
-    tenth of the elastic scattering the width is the reference's for pi-."""
-    kinetic, widths = np.linspace(50.0, 250.0, 240), []
-    for elastic in (1.0, 0.1):
-        pions = lariat.simulated(-211, kinetic, np.random.default_rng(3), elastic=elastic)
-        stopped = lariat.track(pions, pions.how == lariat.STOPPED)
-        widths.append(table.moments(stopped["off the axis, over the distance"])[1])
-    references = (0.0678, 0.0079), (0.0606, 0.0065)
-    assert widths[0][0] > widths[1][0]
-    assert all(table.within(widths[1], reference) for reference in references)
 
 
 def test_slow_particles_straggle_as_vavilov_has_it(table: ModuleType, pxd: ModuleType) -> None:
