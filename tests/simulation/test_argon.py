@@ -88,8 +88,8 @@ def test_binding_widens_losses() -> None:
 
 
 def test_muons_scatter_as_highland_and_rutherford_have_it() -> None:
-    """300 MeV/c, 10 cm: the middle 98 % of the angles have Highland's width, good to 11 %, and 0.19 % are beyond four
-    of it by Rutherford's cross-section of a nucleus of argon's size, where a Gaussian has 0.006 %."""
+    """300 MeV/c, 10 cm: the middle 98 % of the angles have Highland's width, good to 11 %, and 0.30 % are beyond four
+    of it, as a Gaussian has with Rutherford's cross-section of a nucleus of argon's size; alone it has 0.006 %."""
     table, heap = argon_tables(Lariat(temperature=86.504, delta_rays=False, decays=False)).heavy, new_heap(16, 1 << 12)
     volume, end = Volume((-1e3, -1e3, 0.0), (1e3, 1e3, 100.0), 3.0, 1.0, 0.0), np.empty(10)
     rng, found = np.random.default_rng(7), []
@@ -102,7 +102,7 @@ def test_muons_scatter_as_highland_and_rutherford_have_it() -> None:
     width = float(highland(287.0, 300.0 / energy, 10 * 1.396 / 19.55))  # half of its loss away
     middle = angle[: int(0.98 * len(angle))]
     assert (middle**2).mean() ** 0.5 / 0.935 == pytest.approx(width, rel=0.11)  # of a Gaussian, cut there
-    assert (angle > 4 * width).mean() == pytest.approx(0.0019, abs=0.001)
+    assert (angle > 4 * width).mean() == pytest.approx(0.0030, abs=0.0015)
 
 
 def test_phase_space_conserves() -> None:
