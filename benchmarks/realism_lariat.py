@@ -26,11 +26,16 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from pidcam.simulation.argon_chamber import true_deposits
+from pidcam.simulation.constants import AVOGADRO
 from pidcam.simulation.decays import mass_of, short_lived
 from pidcam.simulation.electron_transport import Volume, new_heap
 from pidcam.simulation.heavy_tracks import DECAYED, REACTED, STOPPED
+from pidcam.simulation.ionisation import bethe_bloch
 from pidcam.simulation.kinematics import moving
+from pidcam.simulation.matter import LIQUID_ARGON
 from pidcam.simulation.matter_transport import propagate
+from pidcam.simulation.nuclear_cross_sections import BARN, reaction
+from pidcam.simulation.particles import PDG
 from pidcam.simulation.voxels import new_voxel_table
 from pidcam.simulators.lariat import BORN, LONGEST, Lariat, argon_tables, chamber
 from realism_table import Row, in_both, moments, peak_row, print_table, row, summary
@@ -194,6 +199,22 @@ def print_blips(pions: tuple[Sample, Sample], muons: tuple[Sample, Sample]) -> N
         print(f"| of more than {threshold} MeV within 30 cm | " + " | ".join(values) + " |")
 
 
+def expected_reactions(pdg: int, sample: Sample) -> float:
+    """On the ways of particles as long as they are, while their energy falls as Bethe and Bloch have it."""
+    energy = np.arange(0.25, 500, 0.5)
+    passed = ((energy < sample.kinetic[:, None]) & (energy > sample.left[:, None])).sum(axis=0)
+    way = 0.5 / bethe_bloch(energy, mass_of(pdg), LIQUID_ARGON)  # g/cm^2
+    return float((passed * way * reaction(PDG[pdg], energy)).sum() * BARN * AVOGADRO / LIQUID_ARGON.a)
+
+
+def print_reactions(folder: Path) -> None:
+    print("\n| reactions in flight in the reference, of expected | half 0 | half 1 |\n|---|---|---|")
+    for name in ("pi-", "pi+", "proton", "kaon+"):
+        halves = [reference(folder / f"{name}.npz", half) for half in (0, 1)]
+        counts = [f"{(s.how == REACTED).sum()} of {expected_reactions(SPECIES[name], s):.0f}" for s in halves]
+        print(f"| {name} | " + " | ".join(counts) + " |")
+
+
 def rows_of(name: str, mine: Sample, theirs: Sample, rng: np.random.Generator) -> list[Row]:
     both, rows = (mine, theirs), []
 
@@ -257,6 +278,7 @@ def main() -> None:
         report[name] = rows(None) if name in UNTUNED else in_both(rows, options.half)
         print_table(report[name])
     print_blips(made["pi-", options.half], made["mu-", None])
+    print_reactions(options.folder)
     print(f"\nAll: {summary([r for rows in report.values() for r in rows])}")
     print(json.dumps(report))
 

@@ -45,7 +45,8 @@ Rev. C 55 (1997) 1304; antiprotons E. Friedman, Nucl. Phys. A 925 (2014) 141. Go
 sample."""
 
 ELASTIC = 0.3
-"""Elastic over reaction cross-section, as far as it bends tracks visibly; a black disc has 1. Tuned likewise."""
+"""Elastic over reaction cross-section, as far as it bends tracks visibly; a black disc has 1. Tuned likewise, on
+the angles at which protons, positive pions and kaons stop, to 0.1 or so."""
 
 SLOPE = 1.03e-4
 """1/MeV^2: elastic scattering falls as exp(-b |t|) with b = R^2 / 4 of a disc of R = 4 fm."""
