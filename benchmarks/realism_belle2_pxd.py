@@ -23,11 +23,11 @@ import numpy as np
 from pidcam.simulation.ionisation import beta_gamma, bethe_bloch
 from pidcam.simulation.matter import SILICON
 from pidcam.simulation.silicon_species import charged
-from pidcam.simulation.straggling import kappa, vavilov_pdf, xi
+from pidcam.simulation.straggling import bound_variance, kappa, vavilov_pdf, xi
 from pidcam.simulators import belle2_pxd
 from pidcam.simulators.belle2_pxd import MASS, Belle2Pxd, true_deposits
 from realism_table import Row, peak_row, print_table, row, summary
-from straggling_silicon import SQUARE, shulek
+from straggling_silicon import SHELLS, SQUARE
 from urban_straggling import CUT, urban
 
 SPECIES = {"e-": "electron", "mu-": "muon", "pi-": "pion", "kaon-": "kaon", "proton": "proton", "deuteron": "deuteron"}
@@ -67,7 +67,11 @@ def vavilov(
         density = np.maximum(vavilov_pdf(x, strength, float(beta[here].mean()), 1500), 0)
         drawn[here] = np.interp(rng.random(here.sum()), np.cumsum(density) / density.sum(), x)
     mean = bethe_bloch(kinetic, mass, SILICON) * layer
-    return (mean + drawn * width + np.sqrt(width * shulek(beta)) * rng.standard_normal(len(p))) * cosine * 1e3
+    return (
+        (mean + drawn * width + np.sqrt(width * bound_variance(beta, SHELLS)) * rng.standard_normal(len(p)))
+        * cosine
+        * 1e3
+    )
 
 
 def central(values: np.ndarray) -> tuple[float, float]:

@@ -15,22 +15,16 @@ import json
 import numpy as np
 
 from pidcam.simulation.bound_electrons import HIGHEST, over_rutherford, widening
-from pidcam.simulation.constants import ELECTRON_MASS
 from pidcam.simulation.ionisation import Floats
 from pidcam.simulation.silicon_pixels import Sensor
-from pidcam.simulation.straggling import bichsel_most_probable, bichsel_width
+from pidcam.simulation.straggling import bichsel_most_probable, bichsel_width, bound_variance
 from pidcam.simulators.belle2_pxd import Belle2Pxd, true_deposits
 
 SQUARE = Sensor(0.05, 0.05, 0.075, 0.0, 0.0, 217.0, 0.0, 1, 255)
-SHELLS = ((2, 1.84e-3), (8, 0.12e-3))  # electrons and their binding, MeV; the outer four are as good as free
+SHELLS = ((2, 1840.0), (8, 120.0), (4, 1e-6))  # electrons and their binding, eV; the outer four are as good as free
 
 PROGRAM = {35: (7.51, 4.97), 75: None, 300: (79.7, 28.1)}
 """Of muons of 1 GeV/c, by thickness in um: most probable loss and full width at half maximum in keV."""
-
-
-def shulek(beta: Floats) -> Floats:
-    """MeV that bound electrons add to the variance per xi: P. Shulek et al., Sov. J. Nucl. Phys. 4 (1967) 400."""
-    return np.asarray(8 / 3 * sum(n / 14 * i * np.log(2 * ELECTRON_MASS * beta**2 / i) for n, i in SHELLS))
 
 
 def energies(species: str, momentum: float, microns: float, n: int, rng: np.random.Generator) -> Floats:
@@ -79,7 +73,7 @@ def main() -> None:
             rows.append({"name": name, "ours": ours, "published": values})
     ratios = np.array([0.3, 0.5, 1.0, 3.6, 10.0, 100.0, 5000.0])
     columns = [1e6 * (widening(over_rutherford(ratios), cut) - cut) for cut in (0.001, 0.01, HIGHEST)]
-    columns.append(1e6 * shulek(ratios / np.sqrt(1 + ratios**2)))
+    columns.append(1e6 * bound_variance(ratios / np.sqrt(1 + ratios**2), SHELLS))
     print("\n| momentum over mass | below 1 keV, eV per xi | below 10 keV | all | Shulek |\n|---|---|---|---|---|")
     for row in zip(ratios, *columns, strict=True):
         print(f"| {row[0]:g} | " + " | ".join(f"{x:,.0f}" for x in row[1:]) + " |")
