@@ -3,7 +3,7 @@
     python benchmarks/profiles.py FOLDER --out profiles.png
 
 FOLDER holds the reference samples that `realism_*.py` read, as `cms_ecal_geant4_raw`, `cms_ecal_geant4`,
-`clic_lcd_geant4`, `lar_geant4`, `next_tpc_geant4` and `belle2_pxd_geant4`; drawn is the half that they quote. Points
+`clic_lcd_geant4`, `lar_geant4`, `next_tpc_geant4` and `belle2_pxd_geant4`; drawn is what they quote of them. Points
 are the reference with standard errors, bands are pidcam's; below every picture is pidcam's over the reference.
 """
 
@@ -58,19 +58,24 @@ def density(values: np.ndarray, edges: np.ndarray) -> Pair:
     return counts / scale, np.sqrt(np.maximum(counts, 1)) / scale
 
 
+def in_rings(plane: np.ndarray, rings: int) -> np.ndarray:
+    """(n, rings) of the energy of (n, side, side): its shares in square rings about the middle cell."""
+    side = plane.shape[1]
+    ring = np.maximum(*np.abs(np.indices((side, side)) - side // 2))
+    share = plane / plane.sum((1, 2), keepdims=True)
+    return np.stack([share[:, ring == k].sum(1) for k in range(rings)], 1)
+
+
 def in_crystals(folder: Path, times: int) -> Iterator[Panel]:
     """Rings of crystals about the highest one, and columns, along which the field bends."""
     rings, columns = [], []
-    ring = np.maximum(*np.abs(np.indices((32, 32)) - 16)).ravel()
     for species in ecal.SPECIES:
         _, eta, hits = ecal.reference(folder / "cms_ecal_geant4_raw", species, slice(1, None, 2))
-        shares = []
-        for sample in (ecal.simulated(species, np.tile(eta, times), 3)[1], hits):
-            image = sample[:, 0].astype(float) * UNIT
-            shares.append(image / image.sum((1, 2), keepdims=True))
-        of_ring = [mean(np.stack([s.reshape(len(s), -1)[:, ring == k].sum(1) for k in range(7)], 1)) for s in shares]
-        rings.append(Curve(species, np.arange(7.0), *of_ring))
-        columns.append(Curve(species, np.arange(-12.0, 13), *(mean(s.sum(1)[:, 4:29]) for s in shares)))
+        both = ecal.simulated(species, np.tile(eta, times), 3)[1], hits
+        images = [hits[:, 0].astype(float) * UNIT for hits in both]
+        rings.append(Curve(species, np.arange(7.0), *(mean(in_rings(image, 7)) for image in images)))
+        shares = [image.sum(1)[:, 4:29] / image.sum((1, 2))[:, None] for image in images]
+        columns.append(Curve(species, np.arange(-12.0, 13), *(mean(share) for share in shares)))
     yield Panel("cms-ecal: radial", "ring of crystals", "share of the energy", rings)
     yield Panel("cms-ecal: along phi", "crystals from the highest", "share of the energy", columns)
 
@@ -103,11 +108,8 @@ def in_layers(folder: Path, times: int) -> Iterator[Panel]:
 
 def _of_layers(front: np.ndarray, back: np.ndarray, energy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Per event: layers of the ECAL (weighted), rings of cells about its axis, layers of the HCAL."""
-    plane, ring = front.sum(3), np.maximum(*np.abs(np.indices((25, 25)) - 12)).ravel()
-    share = plane.reshape(len(plane), -1) / plane.sum((1, 2))[:, None]
-    rings = np.stack([share[:, ring == k].sum(1) for k in range(13)], 1)
     layers, deep = front.sum((1, 2)) * clic.WEIGHT, back.sum((1, 2))
-    return layers / energy[:, None], rings, deep / energy[:, None]
+    return layers / energy[:, None], in_rings(front.sum(3), 13), deep / energy[:, None]
 
 
 def in_argon(folder: Path, times: int) -> Iterator[Panel]:
@@ -115,7 +117,8 @@ def in_argon(folder: Path, times: int) -> Iterator[Panel]:
     tracks, showers = [], []
     left, depth = np.arange(0, 25.5, 1.5), np.arange(0, 165, 15.0)
     for name, pdg in lariat.SPECIES.items():
-        theirs = lariat.reference(folder / "lar_geant4" / f"{name}.npz", 1)
+        half = None if name in lariat.UNTUNED else 1
+        theirs = lariat.reference(folder / "lar_geant4" / f"{name}.npz", half)
         mine = lariat.simulated(pdg, np.tile(theirs.kinetic.astype(float), times), np.random.default_rng(4))
         if name in ("e-", "gamma"):
             values = [_along(s, s.place[:, 2] / 10, depth) for s in (mine, theirs)]
@@ -157,7 +160,7 @@ def in_xenon(folder: Path, times: int) -> Iterator[Panel]:
     for species in (s.name for s in simulators["next-tpc"].species):
         theirs = next_tpc.reference(folder / "next_tpc_geant4", species, 1)
         primaries = next_tpc.primaries(folder / "next_tpc_geant4", species)
-        kinetic, cosine = (np.concatenate([np.split(x, 2)[1]] * times) for x in primaries)
+        kinetic, cosine = (np.concatenate([x[len(x) // 2 :]] * times) for x in primaries)
         mine = next_tpc.shapes(*next_tpc.simulated(species, kinetic, cosine, 1), next_tpc.PITCH, next_tpc.BLOB)
         pairs = [density(t[:, column], edges) for t in (mine, theirs)]
         curves.append(Curve(species, (edges[1:] + edges[:-1]) / 2, *pairs))

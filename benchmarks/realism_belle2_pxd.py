@@ -30,6 +30,8 @@ from realism_table import Row, peak_row, print_table, row, summary
 from straggling_silicon import SHELLS, SQUARE
 from urban_straggling import CUT, urban
 
+Tracks = Callable[..., tuple[np.ndarray, np.ndarray]]
+
 SPECIES = {"e-": "electron", "mu-": "muon", "pi-": "pion", "kaon-": "kaon", "proton": "proton", "deuteron": "deuteron"}
 MOMENTA = ((0.1, 0.2), (0.3, 0.5), (0.5, 1.0), (1.0, 2.0))
 ANGLES = ((0, 15), (15, 30), (30, 45), (45, 60))
@@ -67,11 +69,8 @@ def vavilov(
         density = np.maximum(vavilov_pdf(x, strength, float(beta[here].mean()), 1500), 0)
         drawn[here] = np.interp(rng.random(here.sum()), np.cumsum(density) / density.sum(), x)
     mean = bethe_bloch(kinetic, mass, SILICON) * layer
-    return (
-        (mean + drawn * width + np.sqrt(width * bound_variance(beta, SHELLS)) * rng.standard_normal(len(p)))
-        * cosine
-        * 1e3
-    )
+    bound = np.sqrt(width * bound_variance(beta, SHELLS)) * rng.standard_normal(len(p))
+    return (mean + drawn * width + bound) * cosine * 1e3
 
 
 def central(values: np.ndarray) -> tuple[float, float]:
@@ -115,9 +114,6 @@ def as_urban(
     particle = urban(charged(MASS[species]))
     with patch.object(belle2_pxd, "_particle", lambda *_: particle):
         return deposited(species, p, theta, phi, rng)
-
-
-Tracks = Callable[..., tuple[np.ndarray, np.ndarray]]
 
 
 def rows_of(path: Path, species: str, times: int, seed: int = 1, simulate: Tracks = deposited) -> list[Row]:

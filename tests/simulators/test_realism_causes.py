@@ -103,42 +103,56 @@ def test_the_reference_straggles_as_urban_has_it(
 ) -> None:
     """belle2-pxd, widths of energies and of pixels: 5 to 13 % more than the reference's, whose model of fluctuations
     has fewer hard collisions than Rutherford and smaller excitations than silicon; with that model they agree."""
-    found = [widths_of_silicon(table, pxd, simulate, species, momenta) for simulate in (pxd.deposited, pxd.as_urban)]
+    tracks = [silicon_tracks(pxd, simulate, species, momenta) for simulate in (pxd.deposited, pxd.as_urban)]
     for name, reference in references.items():
-        ours, theirs = (widths[name] for widths in found)
+        ours, theirs = (width(table, pxd, name, *of) for of in tracks)
         assert ours[0] > 1.02 * theirs[0]
         assert table.within(theirs, reference)
 
 
-def widths_of_silicon(
-    table: ModuleType, pxd: ModuleType, simulate: Callable[..., Any], species: str, momenta: tuple[float, float]
-) -> dict[str, tuple[float, float]]:
-    """Of 40,000 tracks, each with its standard error."""
-    rng, n = np.random.default_rng(6), 40_000
+def silicon_tracks(
+    pxd: ModuleType, simulate: Callable[..., Any], species: str, momenta: tuple[float, float], seed: int = 6
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of 40,000 tracks: energies times cos theta, and the pixels, keV."""
+    rng, n = np.random.default_rng(seed), 40_000
     p, theta, phi = rng.uniform(*momenta, n) * 1e3, rng.uniform(0, np.pi / 3, n), rng.uniform(0, 2 * np.pi, n)
     energy, pixels = simulate(species, p, theta, phi, rng)
-    upright = energy * np.cos(theta)
-    return {
-        "FWHM": table.of_peak(upright, rng)[1],
-        "ln energy": table.moments(np.log(upright))[1],
-        "central": pxd.central(np.log(upright)),
-        "pixel": table.moments(pixels[pixels > pxd.FINEST])[1],
-    }
+    return energy * np.cos(theta), pixels[pixels > pxd.FINEST]
+
+
+def width(
+    table: ModuleType, pxd: ModuleType, name: str, upright: np.ndarray, pixels: np.ndarray
+) -> tuple[float, float]:
+    """The named width and its standard error."""
+    found: tuple[float, float]
+    match name:
+        case "FWHM":
+            found = table.of_peak(upright, np.random.default_rng(6))[1]
+        case "ln energy":
+            found = table.moments(np.log(upright))[1]
+        case "central":
+            found = pxd.central(np.log(upright))
+        case "pixel":
+            found = table.moments(pixels)[1]
+    return found
 
 
 def test_electrons_of_every_momentum_straggle_alike(table: ModuleType, pxd: ModuleType) -> None:
     """belle2-pxd, FWHM of electrons of 0.1 to 0.2 GeV/c: 9.7 keV for 7.5 +- 0.6 of 1,024 electrons of the reference.
     Electrons of all these momenta straggle alike, and 20,000 of the reference have 9.0 +- 0.1, as its model makes."""
-    width = widths_of_silicon(table, pxd, pxd.as_urban, "electron", (0.1, 0.2))["FWHM"]
-    assert table.within(width, (9.02, 0.14))
-    assert table.within(width, widths_of_silicon(table, pxd, pxd.as_urban, "electron", (1.0, 2.0))["FWHM"])
+    slow, fast = (
+        width(table, pxd, "FWHM", *silicon_tracks(pxd, pxd.as_urban, "electron", momenta))
+        for momenta in ((0.1, 0.2), (1.0, 2.0))
+    )
+    assert table.within(slow, (9.02, 0.14))
+    assert table.within(slow, fast)
 
 
 def test_pions_straggle_as_other_particles_of_their_velocity(table: ModuleType, pxd: ModuleType) -> None:
     """belle2-pxd, width of ln energy of pions of 0.3 to 0.5 GeV/c: 0.42 for 0.360 +- 0.014 of the reference, where its
     muons and kaons of the same velocities have 0.3985 +- 0.0078, as its model makes."""
-    width = widths_of_silicon(table, pxd, pxd.as_urban, "pion", (0.3, 0.5))["ln energy"]
-    assert table.within(width, (0.3985, 0.0078))
+    found = width(table, pxd, "ln energy", *silicon_tracks(pxd, pxd.as_urban, "pion", (0.3, 0.5)))
+    assert table.within(found, (0.3985, 0.0078))
 
 
 @pytest.mark.parametrize(
@@ -149,9 +163,6 @@ def test_pixels_vary_alike_without_the_fullest_ones(
     pxd: ModuleType, table: ModuleType, species: str, momenta: tuple[float, float], reference: tuple[float, float]
 ) -> None:
     """belle2-pxd, width of the energies of pixels: it hangs on the few that have more than 300 keV."""
-    rng, n = np.random.default_rng(7), 40_000
-    p, theta, phi = rng.uniform(*momenta, n) * 1e3, rng.uniform(0, np.pi / 3, n), rng.uniform(0, 2 * np.pi, n)
-    pixels = pxd.deposited(species, p, theta, phi, rng)[1]
-    found = pixels[pixels > pxd.FINEST]
+    found = silicon_tracks(pxd, pxd.deposited, species, momenta, seed=7)[1]
     assert 1e-4 < (found > 300).mean() < 2e-3
     assert table.within(table.moments(found[found < 300])[1], reference)
